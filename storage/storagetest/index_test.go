@@ -1,0 +1,11 @@
+package storagetest
+
+import (
+	"testing"
+
+	"github.com/proofline/proofline/storage"
+)
+
+func TestMemoryIndexKeepsTheContract(t *testing.T) {
+	RunIndex(t, func(t *testing.T) storage.Index { return NewMemoryIndex() })
+}
