@@ -1,0 +1,409 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// MaxFileBytes bounds a policy file; a real one has a few kilobytes.
+const MaxFileBytes = 1 << 20
+
+// Policy is one version of the rules.
+type Policy struct {
+	Name    string `yaml:"name" json:"name"`
+	Version string `yaml:"version" json:"version"`
+	// Defaults apply to every case; a cell overrides what it names.
+	Defaults Cell   `yaml:"defaults" json:"defaults"`
+	Cells    []Cell `yaml:"cells" json:"cells,omitempty"`
+
+	hash string
+}
+
+// Cell is what applies to the cases that it matches. In a file, a cell names
+// only what differs from the defaults.
+type Cell struct {
+	Name  string `yaml:"name" json:"name,omitempty"`
+	Match Match  `yaml:"match" json:"match"`
+
+	// Evidence lists the photos a case needs: document_front, document_back,
+	// selfie.
+	Evidence []string `yaml:"evidence" json:"evidence,omitempty"`
+	// Checks lists the stages whose finding must exist and be evaluated before
+	// a case can be approved.
+	Checks []string `yaml:"checks" json:"checks,omitempty"`
+	// Documents lists the accepted MRZ formats or document classes; empty
+	// accepts all.
+	Documents []string `yaml:"documents" json:"documents,omitempty"`
+	// Attributes lists the fields that the relying service receives.
+	Attributes []string `yaml:"attributes" json:"attributes,omitempty"`
+	// Resubmissions is how often photos may be asked for again.
+	Resubmissions *int `yaml:"resubmissions" json:"resubmissions,omitempty"`
+	// MinimumAge in years on the day of the case; 0 means no rule.
+	MinimumAge *int `yaml:"minimum_age" json:"minimum_age,omitempty"`
+	// Expires is how long a session may stay unfinished.
+	Expires Duration `yaml:"expires" json:"expires,omitempty"`
+	// Thresholds by name; a cell replaces the default's rule of the same name.
+	Thresholds map[string]Threshold `yaml:"thresholds" json:"thresholds,omitempty"`
+	// Actions override the catalogue's action of a code.
+	Actions map[Code]Action `yaml:"actions" json:"actions,omitempty"`
+	// Retention by data class, counted from the write.
+	Retention map[string]Duration `yaml:"retention" json:"retention,omitempty"`
+}
+
+// Match selects cases; an empty field or "*" matches all.
+type Match struct {
+	Segment      string `yaml:"segment" json:"segment,omitempty"`
+	Jurisdiction string `yaml:"jurisdiction" json:"jurisdiction,omitempty"`
+	DocumentType string `yaml:"document" json:"document,omitempty"`
+}
+
+// Context is what is known of a case before any photo.
+type Context struct {
+	Segment      string `json:"segment,omitempty"`
+	Jurisdiction string `json:"jurisdiction,omitempty"`  // ISO 3166-1 alpha-2 or alpha-3 as the relying service uses
+	DocumentType string `json:"document_type,omitempty"` // passport, id_card, …
+}
+
+// Threshold bounds one measure. Rules for the same measure are tried from the
+// strictest code to the mildest (the order of their Rank, then name); the
+// first that fails gives its code.
+type Threshold struct {
+	Measure  string   `yaml:"measure" json:"measure"`
+	Subjects []string `yaml:"subjects" json:"subjects,omitempty"` // empty: all
+	Min      *float64 `yaml:"min" json:"min,omitempty"`
+	Max      *float64 `yaml:"max" json:"max,omitempty"`
+	Code     Code     `yaml:"code" json:"code"`
+	Rank     int      `yaml:"rank" json:"rank,omitempty"`
+	// Basis says where the number comes from: "measured: …" with the error
+	// rate and the data, or "guess".
+	Basis string `yaml:"basis" json:"basis"`
+}
+
+// Duration is a time.Duration that also reads days ("30d").
+type Duration time.Duration
+
+// ParseDuration reads "36h", "90m" or whole days such as "30d".
+func ParseDuration(s string) (Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("duration %q: want a number of days such as 30d", s)
+		}
+		return Duration(time.Duration(n) * 24 * time.Hour), nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("duration %q: want days such as 30d, or 36h, or 90m", s)
+	}
+	return Duration(d), nil
+}
+
+// UnmarshalYAML reads the text form.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	v, err := ParseDuration(strings.Trim(strings.TrimSpace(string(b)), `"'`))
+	*d = v
+	return err
+}
+
+// MarshalJSON writes the text form of time.Duration.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(time.Duration(d).String())
+}
+
+// Classes are the data classes that every policy gives a retention.
+var Classes = []string{"capture_image", "biometric_template", "extracted_fields", "outcome", "consent", "review_note"}
+
+// Stages are the checks that a policy can require, in pipeline order.
+var Stages = []string{"quality", "document", "mrz", "ocr", "barcode", "face", "liveness", "consistency"}
+
+// EvidenceKinds are the photos that a policy can require.
+var EvidenceKinds = []string{"document_front", "document_back", "selfie"}
+
+//go:embed default.yaml
+var defaultYAML []byte
+
+// Default returns the policy that ships with Proofline.
+func Default() *Policy {
+	p, err := Parse(defaultYAML)
+	if err != nil {
+		panic(err) // compiled in and covered by a test
+	}
+	return p
+}
+
+// DefaultYAML returns the text of the shipped policy, to start one's own from.
+func DefaultYAML() []byte { return bytes.Clone(defaultYAML) }
+
+// Load reads and checks the policy file at path.
+func Load(path string) (*Policy, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open policy: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read policy %s: %w", path, err)
+	}
+	p, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Parse reads and checks a policy. Unknown keys are errors: a misspelt
+// threshold must not silently fall back to another one.
+func Parse(b []byte) (*Policy, error) {
+	if len(b) > MaxFileBytes {
+		return nil, fmt.Errorf("larger than %d bytes", MaxFileBytes)
+	}
+	var p Policy
+	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("parse: %w", err)
+	}
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	// The hash covers the rules, not the file's layout or comments: JSON of
+	// Go maps is sorted by key and so is canonical.
+	c, err := json.Marshal(&p)
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
+	}
+	sum := sha256.Sum256(c)
+	p.hash = hex.EncodeToString(sum[:])
+	return &p, nil
+}
+
+// Hash is the SHA-256 of the rules in hex. It does not change with comments or
+// layout.
+func (p *Policy) Hash() string { return p.hash }
+
+func (p *Policy) validate() error {
+	if p.Name == "" || p.Version == "" {
+		return fmt.Errorf("name and version are required")
+	}
+	if d := p.Defaults; d.Match != (Match{}) {
+		return fmt.Errorf("defaults: match belongs to a cell, not to the defaults")
+	}
+	if len(p.Defaults.Evidence) == 0 || len(p.Defaults.Checks) == 0 || p.Defaults.Resubmissions == nil || p.Defaults.Expires == 0 {
+		return fmt.Errorf("defaults: evidence, checks, resubmissions and expires are required")
+	}
+	for _, c := range Classes {
+		if p.Defaults.Retention[c] <= 0 {
+			return fmt.Errorf("defaults: retention of %s is missing; every data class needs one", c)
+		}
+	}
+	if err := p.Defaults.validate("defaults"); err != nil {
+		return err
+	}
+	seen := map[Match]string{}
+	for i, c := range p.Cells {
+		where := fmt.Sprintf("cells[%d]", i)
+		if c.Name != "" {
+			where += " " + strconv.Quote(c.Name)
+		}
+		m := c.Match.normal()
+		if m == (Match{}) {
+			return fmt.Errorf("%s: matches every case; put it into defaults", where)
+		}
+		if other, dup := seen[m]; dup {
+			return fmt.Errorf("%s: matches the same cases as %s", where, other)
+		}
+		seen[m] = where
+		if err := c.validate(where); err != nil {
+			return err
+		}
+		// A partial override (other bounds only) is resolved before it is checked.
+		if err := p.Defaults.overlay(c).validateThresholds(where); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Cell) validate(where string) error {
+	for _, e := range c.Evidence {
+		if !slices.Contains(EvidenceKinds, e) {
+			return fmt.Errorf("%s: unknown evidence %q; known: %s", where, e, strings.Join(EvidenceKinds, ", "))
+		}
+	}
+	for _, s := range c.Checks {
+		if !slices.Contains(Stages, s) {
+			return fmt.Errorf("%s: unknown check %q; known: %s", where, s, strings.Join(Stages, ", "))
+		}
+	}
+	for class, d := range c.Retention {
+		if !slices.Contains(Classes, class) {
+			return fmt.Errorf("%s: retention of unknown data class %q", where, class)
+		}
+		if d <= 0 {
+			return fmt.Errorf("%s: retention of %s must be longer than nothing", where, class)
+		}
+	}
+	for code, a := range c.Actions {
+		if _, ok := code.Info(); !ok {
+			return fmt.Errorf("%s: actions: unknown code %q", where, code)
+		}
+		if !a.valid() {
+			return fmt.Errorf("%s: actions: %s: unknown action %q", where, code, a)
+		}
+	}
+	if c.Resubmissions != nil && (*c.Resubmissions < 0 || *c.Resubmissions > 20) {
+		return fmt.Errorf("%s: resubmissions must be 0 to 20", where)
+	}
+	if c.MinimumAge != nil && (*c.MinimumAge < 0 || *c.MinimumAge > 120) {
+		return fmt.Errorf("%s: minimum_age must be 0 to 120", where)
+	}
+	return c.validateThresholds(where)
+}
+
+func (c Cell) validateThresholds(where string) error {
+	for name, t := range c.Thresholds {
+		at := fmt.Sprintf("%s: threshold %s", where, name)
+		if t.Measure == "" || t.Basis == "" {
+			return fmt.Errorf("%s: measure and basis are required", at)
+		}
+		if (t.Min == nil) == (t.Max == nil) {
+			return fmt.Errorf("%s: give either min or max", at)
+		}
+		for _, v := range []*float64{t.Min, t.Max} {
+			if v != nil && (math.IsNaN(*v) || math.IsInf(*v, 0)) {
+				return fmt.Errorf("%s: the bound must be a finite number", at)
+			}
+		}
+		if _, ok := t.Code.Info(); !ok {
+			return fmt.Errorf("%s: unknown code %q", at, t.Code)
+		}
+		for _, s := range t.Subjects {
+			if s != "case" && !slices.Contains(EvidenceKinds, s) {
+				return fmt.Errorf("%s: unknown subject %q", at, s)
+			}
+		}
+	}
+	return nil
+}
+
+func (m Match) normal() Match {
+	for _, f := range []*string{&m.Segment, &m.Jurisdiction, &m.DocumentType} {
+		if *f == "*" {
+			*f = ""
+		}
+	}
+	return m
+}
+
+// specificity orders matching cells: more named fields win; among equals the
+// document outweighs the jurisdiction, and that the segment.
+func (m Match) specificity() int {
+	n := 0
+	for i, f := range []string{m.Segment, m.Jurisdiction, m.DocumentType} {
+		if f != "" {
+			n += 8 + 1<<i
+		}
+	}
+	return n
+}
+
+func (m Match) matches(c Context) bool {
+	return (m.Segment == "" || m.Segment == c.Segment) &&
+		(m.Jurisdiction == "" || m.Jurisdiction == c.Jurisdiction) &&
+		(m.DocumentType == "" || m.DocumentType == c.DocumentType)
+}
+
+// Cell returns the rules for a case: the defaults, overlaid with the most
+// specific cell that matches.
+func (p *Policy) Cell(c Context) Cell {
+	best, score := Cell{Name: "defaults"}, 0
+	for _, cell := range p.Cells {
+		m := cell.Match.normal()
+		if s := m.specificity(); m.matches(c) && s > score {
+			best, score = cell, s
+		}
+	}
+	return p.Defaults.overlay(best)
+}
+
+// overlay returns d with everything that c names replaced.
+func (d Cell) overlay(c Cell) Cell {
+	out := d
+	out.Name, out.Match = c.Name, c.Match
+	for _, s := range []struct{ dst, src *[]string }{
+		{&out.Evidence, &c.Evidence}, {&out.Checks, &c.Checks}, {&out.Documents, &c.Documents}, {&out.Attributes, &c.Attributes},
+	} {
+		if *s.src != nil {
+			*s.dst = *s.src
+		}
+	}
+	if c.Resubmissions != nil {
+		out.Resubmissions = c.Resubmissions
+	}
+	if c.MinimumAge != nil {
+		out.MinimumAge = c.MinimumAge
+	}
+	if c.Expires != 0 {
+		out.Expires = c.Expires
+	}
+	out.Thresholds = merge(d.Thresholds, c.Thresholds)
+	out.Actions = merge(d.Actions, c.Actions)
+	out.Retention = merge(d.Retention, c.Retention)
+	return out
+}
+
+func merge[K comparable, V any](a, b map[K]V) map[K]V {
+	out := make(map[K]V, len(a)+len(b))
+	for k, v := range a {
+		out[k] = v
+	}
+	for k, v := range b {
+		out[k] = v
+	}
+	return out
+}
+
+// RetainUntil is when evidence of the class, written at t, is to be erased.
+func (c Cell) RetainUntil(class string, t time.Time) (time.Time, error) {
+	d, ok := c.Retention[class]
+	if !ok {
+		return time.Time{}, fmt.Errorf("no retention for data class %q", class)
+	}
+	return t.Add(time.Duration(d)), nil
+}
+
+// rules returns the threshold rules for a measure of a subject in the order in
+// which they are tried.
+func (c Cell) rules(measure, subject string) []Threshold {
+	var names []string
+	for name, t := range c.Thresholds {
+		if t.Measure == measure && (len(t.Subjects) == 0 || slices.Contains(t.Subjects, subject)) {
+			names = append(names, name)
+		}
+	}
+	sort.Slice(names, func(i, j int) bool {
+		a, b := c.Thresholds[names[i]], c.Thresholds[names[j]]
+		if a.Rank != b.Rank {
+			return a.Rank < b.Rank
+		}
+		return names[i] < names[j]
+	})
+	out := make([]Threshold, len(names))
+	for i, n := range names {
+		out[i] = c.Thresholds[n]
+	}
+	return out
+}
