@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 )
 
 // MaxFileBytes bounds a policy file; a real one has a few kilobytes.
@@ -171,6 +173,13 @@ func Load(path string) (*Policy, error) {
 func Parse(b []byte) (*Policy, error) {
 	if len(b) > MaxFileBytes {
 		return nil, fmt.Errorf("larger than %d bytes", MaxFileBytes)
+	}
+	// Nested aliases grow exponentially when expanded; cells overlay the
+	// defaults, so a policy needs none.
+	for _, t := range lexer.Tokenize(string(b)) {
+		if t.Type == token.AliasType {
+			return nil, fmt.Errorf("line %d: YAML aliases are not accepted; write the value out", t.Position.Line)
+		}
 	}
 	var p Policy
 	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {

@@ -167,6 +167,7 @@ func TestAPolicyThatCanNotBeMeantIsRefusedWithTheReason(t *testing.T) {
 		"name and version":      {"name: t\n", ""},
 		"unknown subject":       {"subjects: [document_front]", "subjects: [front]"},
 		"finite number":         {"min: 0.5", "min: .nan"},
+		"aliases are not":       {"jurisdiction: ES}", "jurisdiction: *es}"},
 		"resubmissions must be": {"resubmissions: 1", "resubmissions: 100"},
 	} {
 		t.Run(want, func(t *testing.T) {
