@@ -1,0 +1,81 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// exportHeader is the first line of an export.
+const exportHeader = `{"proofline_audit_export":1}`
+
+// checkpointLine carries a signed note on one line of an export.
+type checkpointLine struct {
+	Checkpoint string `json:"checkpoint"`
+}
+
+// Export writes the log as JSON Lines: a header, every checkpoint as
+// {"checkpoint":"…"}, then every entry in its canonical form, whose line
+// without the newline is the very leaf that was hashed.
+func Export(w io.Writer, checkpoints [][]byte, entries iter.Seq2[[]byte, error]) error {
+	b := bufio.NewWriterSize(w, 1<<16)
+	b.WriteString(exportHeader + "\n")
+	for _, c := range checkpoints {
+		line, err := json.Marshal(checkpointLine{string(c)})
+		if err != nil {
+			return fmt.Errorf("export checkpoint: %w", err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	for e, err := range entries {
+		if err != nil {
+			return fmt.Errorf("export audit log: %w", err)
+		}
+		b.Write(e)
+		if err := b.WriteByte('\n'); err != nil {
+			return fmt.Errorf("export audit log: %w", err)
+		}
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("export audit log: %w", err)
+	}
+	return nil
+}
+
+// maxCheckpoints bounds what ReadExport keeps in memory: one a minute for a
+// year and a half, about 200 MB in the worst case and 20 MB in practice.
+const maxCheckpoints = 1 << 20
+
+// ReadExport reads what Export wrote: the checkpoints at once, the entries as
+// they are asked for. It checks no signature; give the result to Verify.
+func ReadExport(r io.Reader) (checkpoints [][]byte, entries iter.Seq2[[]byte, error], err error) {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 4096), MaxEntryBytes+1)
+	if !s.Scan() || s.Text() != exportHeader {
+		return nil, nil, errors.Join(errors.New("not an audit export of version 1"), s.Err())
+	}
+	more := false
+	for more = s.Scan(); more && bytes.HasPrefix(s.Bytes(), []byte(`{"checkpoint":`)); more = s.Scan() {
+		var c checkpointLine
+		if err := json.Unmarshal(s.Bytes(), &c); err != nil {
+			return nil, nil, fmt.Errorf("read exported checkpoint: %w", err)
+		}
+		if checkpoints = append(checkpoints, []byte(c.Checkpoint)); len(checkpoints) > maxCheckpoints {
+			return nil, nil, fmt.Errorf("export holds more than %d checkpoints", maxCheckpoints)
+		}
+	}
+	return checkpoints, func(yield func([]byte, error) bool) {
+		for ; more; more = s.Scan() {
+			if !yield(s.Bytes(), nil) {
+				return
+			}
+		}
+		if err := s.Err(); err != nil {
+			yield(nil, err)
+		}
+	}, nil
+}
