@@ -1,0 +1,167 @@
+package face
+
+import (
+	"math"
+	"sort"
+
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/internal/dnn"
+	"github.com/proofline/proofline/photo"
+)
+
+const (
+	// MinScore is the detector score below which a candidate is not reported.
+	// It belongs to the detectors and decides nothing about a case.
+	MinScore = 0.5
+	// minSide is the shortest side of an image that is searched at all; less
+	// holds no face that could be embedded.
+	minSide = 16
+	// maxRefined bounds the work on a photo of a crowd: the largest faces get
+	// a second, closer look, the others keep the points of the first.
+	maxRefined = 32
+	maxTiles   = 16
+)
+
+// cascade looks with the near network first, which is quicker and places
+// points better, and with the far one for what the near one misses.
+type cascade struct{ near, far *blazeface }
+
+func (c *cascade) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face, error) {
+	found, err := c.near.detect(m, region, minScore)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	return c.far.detect(m, region, minScore)
+}
+
+// Detect returns the faces in a photo, largest first; none is an empty result
+// and no error. It looks at the whole photo, then, if nothing was found, at
+// overlapping tiles for small faces, and re-detects each face on a close crop,
+// which places the points more exactly.
+func (e *Engine) Detect(m gocv.Mat) ([]Face, error) {
+	bgr, ok := dnn.BGR(m)
+	if !ok {
+		return nil, nil
+	}
+	defer bgr.Close()
+	return e.detectBGR(bgr)
+}
+
+func (e *Engine) detectBGR(m gocv.Mat) ([]Face, error) {
+	w, h := m.Cols(), m.Rows()
+	if min(w, h) < minSide {
+		return nil, nil
+	}
+	found, err := e.search(m, tiles(w, h, false))
+	if err == nil && len(found) == 0 {
+		found, err = e.search(m, tiles(w, h, true))
+	}
+	if err != nil {
+		return nil, err
+	}
+	largestFirst(found)
+	for i := range min(len(found), maxRefined) {
+		found[i], err = e.refine(m, found[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	found = distinct(found)
+	largestFirst(found)
+	return found, nil
+}
+
+func (e *Engine) search(m gocv.Mat, regions []photo.Rect) ([]Face, error) {
+	var found []Face
+	for _, r := range regions {
+		fs, err := e.detector.detect(m, r, MinScore)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, fs...)
+	}
+	return distinct(found), nil
+}
+
+// refine detects again on a square 2.2 times the face, the framing that the
+// near network is best at. Without a face there the first finding stands.
+func (e *Engine) refine(m gocv.Mat, f Face) (Face, error) {
+	again, err := e.detector.detect(m, squareAround(f.Box, 2.2), MinScore)
+	if err != nil {
+		return f, err
+	}
+	best, at := 0.3, -1
+	for i, g := range again {
+		if o := overlap(f.Box, g.Box); o > best {
+			best, at = o, i
+		}
+	}
+	if at < 0 {
+		return f, nil
+	}
+	again[at].Score = math.Max(again[at].Score, f.Score)
+	return again[at], nil
+}
+
+// tiles are the squares that a photo is searched in: the whole photo, or a row
+// of overlapping squares when it is much longer than wide, because scaling a
+// strip into the network's square input would shrink faces away. fine asks for
+// squares of half the side, overlapping by half.
+func tiles(w, h int, fine bool) []photo.Rect {
+	short, long := math.Min(float64(w), float64(h)), math.Max(float64(w), float64(h))
+	side := long
+	if long > 2.5*short {
+		side = short
+	}
+	if fine {
+		side = math.Max(side/2, minSide)
+	}
+	steps := func(length float64) int {
+		if length <= side {
+			return 1
+		}
+		return int(math.Ceil((length-side)/(side/2))) + 1
+	}
+	nx, ny := steps(float64(w)), steps(float64(h))
+	for nx*ny > maxTiles { // bounded work on a ribbon: larger tiles
+		side *= 1.25
+		nx, ny = steps(float64(w)), steps(float64(h))
+	}
+	start := func(i, n int, length float64) float64 {
+		if n == 1 {
+			return (length - side) / 2
+		}
+		return float64(i) * (length - side) / float64(n-1)
+	}
+	var out []photo.Rect
+	for y := range ny {
+		for x := range nx {
+			out = append(out, photo.Rect{X: start(x, nx, float64(w)), Y: start(y, ny, float64(h)), W: side, H: side})
+		}
+	}
+	return out
+}
+
+// distinct keeps the best scored of faces that overlap, whichever detector or
+// tile they come from.
+func distinct(found []Face) []Face {
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Score > found[j].Score })
+	var kept []Face
+next:
+	for _, f := range found {
+		for _, k := range kept {
+			if overlap(f.Box, k.Box) > 0.3 {
+				continue next
+			}
+		}
+		kept = append(kept, f)
+	}
+	return kept
+}
+
+func largestFirst(found []Face) {
+	sort.SliceStable(found, func(i, j int) bool {
+		return found[i].Box.W*found[i].Box.H > found[j].Box.W*found[j].Box.H
+	})
+}

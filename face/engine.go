@@ -1,0 +1,141 @@
+package face
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/internal/dnn"
+	"github.com/proofline/proofline/models"
+	"github.com/proofline/proofline/photo"
+)
+
+// The roles that an Engine looks for. Of the embedding networks the first
+// that is installed is used, of the detectors YuNet if installed, else the
+// BlazeFace cascade.
+const (
+	roleNear  = "face-detect-near"
+	roleFar   = "face-detect-far"
+	roleYunet = "face-detect-yunet"
+	roleEmbed = "face-embed"
+	roleSface = "face-embed-sface"
+)
+
+// Options size an Engine; the zero value is good.
+type Options struct {
+	// Workers is how many goroutines may run the same network at once, at
+	// most; others wait. 0 means one per CPU. Each costs about 15 MiB.
+	Workers int
+	// FlipAverage embeds each face twice, mirrored the second time, and
+	// averages: double the time for somewhat fewer errors on weak photos.
+	FlipAverage bool
+}
+
+// Engine detects, embeds and compares faces. It is safe for concurrent use.
+type Engine struct {
+	detector detector
+	embedder *embedder
+	opts     Options
+	nets     []*dnn.Net
+	refs     []models.Ref
+}
+
+// detector finds faces in the square around a region of a BGR image.
+type detector interface {
+	detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face, error)
+}
+
+// Open loads the face networks of a model set with default options. A role
+// that is not installed gives a *models.MissingError.
+func Open(set *models.Set) (*Engine, error) { return OpenWith(set, Options{}) }
+
+// OpenWith is Open with options.
+func OpenWith(set *models.Set, o Options) (*Engine, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.NumCPU()
+	}
+	e := &Engine{opts: o}
+	if err := e.load(set); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) load(set *models.Set) error {
+	yn, err := e.optional(set, roleYunet)
+	if err != nil {
+		return err
+	}
+	if yn != nil {
+		m, _ := set.Model(roleYunet)
+		e.detector = newYunet(yn, m)
+	} else {
+		near, err := e.net(set, roleNear)
+		if err != nil {
+			return err
+		}
+		far, err := e.net(set, roleFar)
+		if err != nil {
+			return err
+		}
+		mn, _ := set.Model(roleNear)
+		mf, _ := set.Model(roleFar)
+		e.detector = &cascade{near: newBlazeface(near, mn), far: newBlazeface(far, mf)}
+	}
+
+	role := roleSface
+	net, err := e.optional(set, role)
+	if err == nil && net == nil {
+		role = roleEmbed
+		net, err = e.net(set, role)
+	}
+	if err != nil {
+		return err
+	}
+	m, _ := set.Model(role)
+	e.embedder = &embedder{net: net, prepare: dnn.PrepareFor(m.Input), ref: models.Ref{Role: m.Role, Name: m.Name, SHA256: m.SHA256}}
+	return nil
+}
+
+// net opens the network of a role that must be there.
+func (e *Engine) net(set *models.Set, role string) (*dnn.Net, error) {
+	path, err := set.Path(role)
+	if err != nil {
+		return nil, fmt.Errorf("open face engine: %w", err)
+	}
+	n, err := dnn.Open(path, e.opts.Workers)
+	if err != nil {
+		return nil, fmt.Errorf("open face engine: %s: %w", role, err)
+	}
+	e.nets = append(e.nets, n)
+	e.refs = append(e.refs, set.Refs(role)...)
+	return n, nil
+}
+
+// optional opens the network of a role, or gives nil when it is not installed.
+func (e *Engine) optional(set *models.Set, role string) (*dnn.Net, error) {
+	n, err := e.net(set, role)
+	var missing *models.MissingError
+	if errors.As(err, &missing) {
+		return nil, nil
+	}
+	return n, err
+}
+
+// Models names the networks in use, for the record of a decision.
+func (e *Engine) Models() []models.Ref { return append([]models.Ref(nil), e.refs...) }
+
+// EmbeddingModel names the network that similarities come from. Thresholds
+// belong to it: a similarity of one network says nothing about another's.
+func (e *Engine) EmbeddingModel() models.Ref { return e.embedder.ref }
+
+// Close frees the networks after the calls under way have ended. It may be
+// called twice.
+func (e *Engine) Close() {
+	for _, n := range e.nets {
+		n.Close()
+	}
+}
