@@ -1,0 +1,105 @@
+package photo
+
+import (
+	"bytes"
+	"image"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// cmykJPEG is an 8 × 8 picture of four components, each one block of mid grey,
+// spelled with the Huffman tables of another file.
+func cmykJPEG(t *testing.T) []byte {
+	grey := asJPEG(t, image.NewGray(image.Rect(0, 0, 8, 8)))
+	sof := bytes.Index(grey, []byte{0xff, 0xc0})
+	sos := bytes.Index(grey, []byte{0xff, 0xda})
+	b := append([]byte{}, grey[:sof]...)
+	b = append(b, 0xff, 0xc0, 0, 20, 8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0)
+	b = append(b, grey[sof+13:sos]...)
+	b = append(b, 0xff, 0xda, 0, 14, 4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0)
+	// Four times "no change, end of block": 00 1010.
+	return append(b, 0x28, 0xa2, 0x8a, 0xff, 0xd9)
+}
+
+func TestACMYKPhotoIsConverted(t *testing.T) {
+	i := mustDecode(t, cmykJPEG(t), Limits{})
+	if !i.Noted(NoteCMYK) || i.Mat.Channels() != 3 {
+		t.Errorf("notes %v, %d channels", i.Notes, i.Mat.Channels())
+	}
+}
+
+func TestAProgressiveBombIsRefused(t *testing.T) {
+	jpg := asJPEG(t, corners(16, 16))
+	sos := bytes.Index(jpg, []byte{0xff, 0xda})
+	scan := jpg[sos : len(jpg)-2]
+	b := append([]byte{}, jpg[:sos]...)
+	for i := 0; i <= maxScans; i++ {
+		b = append(b, scan...)
+	}
+	wantCode(t, append(b, 0xff, 0xd9), Limits{}, CodeTooManyPixels)
+}
+
+// resident returns a line of /proc/self/status in MiB, or 0 where there is none.
+func resident(name string) int {
+	b, _ := os.ReadFile("/proc/self/status")
+	for _, l := range strings.Split(string(b), "\n") {
+		if f := strings.Fields(l); len(f) > 1 && f[0] == name+":" {
+			kb, _ := strconv.Atoi(f[1])
+			return kb >> 10
+		}
+	}
+	return 0
+}
+
+func TestZipBombsTogetherStayWithinTheMemoryBudget(t *testing.T) {
+	if testing.Short() || resident("VmHWM") == 0 {
+		t.Skip("takes seconds, needs /proc")
+	}
+	before := resident("VmRSS")
+	bomb := asPNG(t, image.NewNRGBA(image.Rect(0, 0, 7500, 7500))) // 225 MB once inflated
+	if len(bomb) > 1<<20 {
+		t.Fatalf("the bomb has %d bytes", len(bomb))
+	}
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // resets the peak, where allowed
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			i, err := Decode(bomb, Limits{})
+			if err != nil {
+				t.Error(err)
+			}
+			i.Close()
+		})
+	}
+	wg.Wait()
+	if peak := resident("VmHWM"); peak > before+2*decodeBudget>>20 {
+		t.Errorf("peak %d MiB resident, started from %d", peak, before)
+	} else {
+		t.Logf("peak %d MiB resident, started from %d", peak, before)
+	}
+}
+
+func TestDecodingAgainAndAgainKeepsMemoryFlat(t *testing.T) {
+	if resident("VmRSS") == 0 {
+		t.Skip("needs /proc")
+	}
+	b := withEXIF(asJPEG(t, corners(1200, 900)), 6)
+	var start int
+	for n := range 120 {
+		i, err := Decode(b, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.Close()
+		if n == 20 {
+			start = resident("VmRSS")
+		}
+	}
+	// One leaked picture is 3 MB: a hundred would be 300.
+	if end := resident("VmRSS"); end > start+60 {
+		t.Errorf("resident size grew from %d to %d MiB", start, end)
+	}
+}

@@ -1,0 +1,10 @@
+//go:build noheif
+
+package photo
+
+import "gocv.io/x/gocv"
+
+// decodeHEIF refuses: this build was made without libheif (tag noheif).
+func (h *header) decodeHEIF(int) (gocv.Mat, *Error) {
+	return gocv.Mat{}, refuse(CodeUnsupportedFormat, "%s is not accepted by this installation: send JPEG, PNG or WebP", h.format)
+}
