@@ -1,0 +1,116 @@
+package storage_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proofline/proofline/storage"
+	"github.com/proofline/proofline/storage/storagetest"
+)
+
+func TestAKeyFileIsCreatedPrivateAndReadAgain(t *testing.T) {
+	path := t.TempDir() + "/sub/keys"
+	a, err := storage.OpenOrCreateKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := os.Stat(path)
+	if err != nil || i.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v, %v", i.Mode(), err)
+	}
+	b, err := storage.OpenOrCreateKeyFile(path)
+	if err != nil || a.Primary() != b.Primary() {
+		t.Fatalf("second open: %v", err)
+	}
+	id, wrapped, _ := a.Wrap(ctx, []byte("dek"), []byte("ad"))
+	if got, err := b.Unwrap(ctx, id, wrapped, []byte("ad")); err != nil || string(got) != "dek" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if _, err := b.Unwrap(ctx, id, wrapped, []byte("other")); !errors.Is(err, storage.ErrMismatch) {
+		t.Fatalf("unwrap for another binding: %v", err)
+	}
+	if left, _ := os.ReadDir(path[:len(path)-5]); len(left) != 1 {
+		t.Fatalf("files left beside the key file: %v", left)
+	}
+}
+
+func TestAKeyFileThatOthersMayReadIsRefused(t *testing.T) {
+	path := t.TempDir() + "/keys"
+	if _, err := storage.OpenOrCreateKeyFile(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o620} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := storage.OpenOrCreateKeyFile(path); err == nil || !strings.Contains(err.Error(), "others may read it") {
+			t.Fatalf("mode %o: %v", mode, err)
+		}
+	}
+}
+
+func TestABrokenKeyringIsAnErrorThatHoldsNoKey(t *testing.T) {
+	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U="
+	for _, text := range []string{"", "# only words", "k1", "k1 " + secret[:20], secret, "K1 " + secret, "k1 " + secret + " x", "k1 " + secret + "\nk1 " + secret} {
+		_, err := storage.ParseKeys(text)
+		if err == nil || strings.Contains(err.Error(), secret[:20]) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestRotationMovesDataKeysAndLeavesObjects(t *testing.T) {
+	path := t.TempDir() + "/keys"
+	old, err := storage.OpenOrCreateKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, blobs := storagetest.NewMemoryIndex(), openFS(t, t.TempDir())
+	v := storage.NewVault(blobs, old, index, func() time.Time { return noon })
+	a, b := put(t, v, "ses_a", "a", noon.Add(time.Hour)), put(t, v, "ses_b", "b", noon.Add(time.Hour))
+
+	id, err := storage.AddKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := storage.LoadKeyFile(path)
+	if err != nil || both.Primary() != id {
+		t.Fatalf("primary %s, want %s: %v", both.Primary(), id, err)
+	}
+	v = storage.NewVault(blobs, both, index, func() time.Time { return noon })
+	total := 0
+	for {
+		n, err := v.Rewrap(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total += n; n == 0 {
+			break
+		}
+	}
+	if total != 2 {
+		t.Fatalf("moved %d keys", total)
+	}
+	text, _ := os.ReadFile(path)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	onlyNew, err := storage.ParseKeys(lines[len(lines)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = storage.NewVault(blobs, onlyNew, index, func() time.Time { return noon })
+	if err := v.CheckKeys(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []storage.Object{a, b} {
+		if _, err := v.Read(ctx, o, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var unknown *storage.UnknownKeyError
+	if err := storage.NewVault(blobs, old, index, time.Now).CheckKeys(ctx); !errors.As(err, &unknown) || unknown.KeyID != id {
+		t.Fatalf("check with the old key only: %v", err)
+	}
+}
