@@ -1,0 +1,16 @@
+// Bundles measure.test.ts for Node.js and runs it.
+import { build } from 'esbuild';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'capture-test-'));
+try {
+  const outfile = join(dir, 'test.mjs');
+  await build({ absWorkingDir: here, entryPoints: ['measure.test.mjs'], bundle: true, format: 'esm', platform: 'node', outfile, logLevel: 'warning' });
+  await import(pathToFileURL(outfile));
+} finally {
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+}

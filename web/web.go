@@ -1,0 +1,137 @@
+// Package web carries the pages that Proofline serves to people: today the
+// hosted capture page, on which somebody photographs a document and their
+// face with a phone's browser.
+//
+// The page is TypeScript in capture/src, bundled by a pinned esbuild into
+// capture/dist, which is committed so that building the Go binary needs no
+// Node.js; a test rebuilds the bundle and compares. [Handler] serves it with
+// a content security policy that lets the page talk to its own origin only.
+//
+// A session's id and token reach the page in the URL's fragment, which a
+// browser never sends to a server, so this package sees no personal data.
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed capture/dist
+var captureFiles embed.FS
+
+// CapturePath is where the capture page lives below a server's root.
+const CapturePath = "/capture"
+
+// policyHeaders are the security headers of every answer of this package.
+//
+// The content security policy starts from nothing and adds what the page
+// needs: its own script and style, photos held in memory (blob:), requests to
+// its own origin. Trusted Types forbid markup built from strings, so no text
+// that reaches the page can become markup.
+var policyHeaders = map[string]string{
+	"Content-Security-Policy": strings.Join([]string{
+		"default-src 'none'",
+		"script-src 'self'",
+		"style-src 'self'",
+		"img-src 'self' blob:",
+		"media-src 'self' blob:",
+		"connect-src 'self'",
+		"manifest-src 'none'",
+		"base-uri 'none'",
+		"form-action 'none'",
+		"frame-ancestors 'none'",
+		"require-trusted-types-for 'script'",
+		"trusted-types 'none'",
+	}, "; "),
+	"Permissions-Policy":           "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
+	"Referrer-Policy":              "no-referrer",
+	"X-Content-Type-Options":       "nosniff",
+	"X-Frame-Options":              "DENY",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+}
+
+// Handler serves the capture page at [CapturePath] and its files below it.
+// Mount it at the server's root for both patterns: "/capture" and "/capture/".
+func Handler() http.Handler {
+	type file struct {
+		body  []byte
+		kind  string
+		etag  string
+		cache string
+	}
+	files := map[string]file{}
+	err := fs.WalkDir(captureFiles, "capture/dist", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := captureFiles.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b)
+		files[strings.TrimPrefix(p, "capture/dist/")] = file{
+			body: b, kind: contentType(p),
+			etag: `"` + hex.EncodeToString(sum[:12]) + `"`,
+			// The names carry no digest, so a browser must ask; the answer
+			// is a 304 of a few bytes.
+			cache: "no-cache",
+		}
+		return nil
+	})
+	if err != nil {
+		// The files are compiled in: they are either all readable or the
+		// binary itself is damaged.
+		panic("web: embedded capture page: " + err.Error())
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for k, v := range policyHeaders {
+			w.Header().Set(k, v)
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		name := strings.Trim(strings.TrimPrefix(r.URL.Path, CapturePath), "/")
+		if name == "" {
+			name = "index.html"
+		}
+		f, ok := files[name]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", f.kind)
+		w.Header().Set("Cache-Control", f.cache)
+		w.Header().Set("ETag", f.etag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+	})
+}
+
+// contentType names the media type without asking the machine's own tables,
+// which differ from one system to the next.
+func contentType(p string) string {
+	switch path.Ext(p) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	if t := mime.TypeByExtension(path.Ext(p)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}

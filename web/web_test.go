@@ -1,0 +1,76 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func get(t *testing.T, path string, header http.Header) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, r)
+	return w
+}
+
+func TestPageMayOnlyTalkToItsOwnOrigin(t *testing.T) {
+	w := get(t, "/capture", nil)
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d", w.Code)
+	}
+	csp := w.Header().Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+		if !strings.Contains(csp, want) {
+			t.Errorf("content security policy %q lacks %q", csp, want)
+		}
+	}
+	for _, bad := range []string{"unsafe", "http:", "https:", "*"} {
+		if strings.Contains(csp, bad) {
+			t.Errorf("content security policy %q allows %q", csp, bad)
+		}
+	}
+	if got := w.Header().Get("Referrer-Policy"); got != "no-referrer" {
+		t.Errorf("Referrer-Policy %q", got)
+	}
+}
+
+func TestPageLoadsNothingFromElsewhere(t *testing.T) {
+	address := regexp.MustCompile(`(?:https?:)?//[a-z0-9][a-z0-9.-]*\.[a-z]{2,}[^"'\s)]*`)
+	for _, p := range []string{"/capture", "/capture/app.js", "/capture/app.css"} {
+		for _, a := range address.FindAllString(get(t, p, nil).Body.String(), -1) {
+			if a != "http://www.w3.org/2000/svg" { // a namespace, not an address
+				t.Errorf("%s mentions %s", p, a)
+			}
+		}
+	}
+}
+
+func TestUnchangedPageIsNotSentAgain(t *testing.T) {
+	first := get(t, "/capture/app.js", nil)
+	again := get(t, "/capture/app.js", http.Header{"If-None-Match": {first.Header().Get("ETag")}})
+	if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+		t.Errorf("status %d with %d bytes", again.Code, again.Body.Len())
+	}
+}
+
+func TestOnlyThePagesOwnFilesAreServed(t *testing.T) {
+	for _, p := range []string{"/capture/../web.go", "/capture/package.json", "/capture/src/main.ts", "/capture/%2e%2e/go.mod"} {
+		if w := get(t, p, nil); w.Code != http.StatusNotFound {
+			t.Errorf("%s: status %d", p, w.Code)
+		}
+	}
+}
+
+func TestPageTakesNoOtherMethods(t *testing.T) {
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/capture", nil))
+	if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("status %d, Allow %q", w.Code, w.Header().Get("Allow"))
+	}
+}
