@@ -416,3 +416,17 @@ func (c Cell) rules(measure, subject string) []Threshold {
 	}
 	return out
 }
+
+// PassBound is the bound that a measure of a subject has to meet to raise no
+// code at all: the highest minimum or the lowest maximum of its rules.
+func (c Cell) PassBound(measure, subject string) (bound float64, ok bool) {
+	for _, t := range c.rules(measure, subject) {
+		switch {
+		case t.Min != nil && (!ok || *t.Min > bound):
+			bound, ok = *t.Min, true
+		case t.Max != nil && (!ok || *t.Max < bound):
+			bound, ok = *t.Max, true
+		}
+	}
+	return bound, ok
+}
