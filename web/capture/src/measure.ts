@@ -20,8 +20,6 @@ export interface Live {
   burnt: number;
   /** Share of the area in cells that are burnt out while their surroundings are not, 0-1. */
   glare: number;
-  /** Mean squared gradient per luminance variance: high when edges are crisp. Scale free. */
-  sharpness: number;
   /** Standard deviation of luminance, 0-127: low when there is nothing to see. */
   contrast: number;
   /** Mean absolute change since the previous frame, 0-255; 0 without one. */
@@ -29,7 +27,7 @@ export interface Live {
 }
 
 export function measure(f: Luma, previous: Luma | null): Live {
-  const { data, width, height } = f;
+  const { data } = f;
   const n = data.length;
   let sum = 0;
   let squares = 0;
@@ -43,17 +41,6 @@ export function measure(f: Luma, previous: Luma | null): Live {
   const mean = sum / n;
   const variance = Math.max(0, squares / n - mean * mean);
 
-  let gradient = 0;
-  for (let y = 1; y < height - 1; y++) {
-    for (let x = 1; x < width - 1; x++) {
-      const i = y * width + x;
-      const gx = data[i + 1]! - data[i - 1]!;
-      const gy = data[i + width]! - data[i - width]!;
-      gradient += gx * gx + gy * gy;
-    }
-  }
-  gradient /= Math.max(1, (width - 2) * (height - 2));
-
   let motion = 0;
   if (previous && previous.data.length === n) {
     for (let i = 0; i < n; i++) motion += Math.abs(data[i]! - previous.data[i]!);
@@ -63,11 +50,39 @@ export function measure(f: Luma, previous: Luma | null): Live {
     mean,
     burnt: burnt / n,
     glare: glare(f),
-    sharpness: gradient / (variance + 1),
     contrast: Math.sqrt(variance),
     motion,
   };
 }
+
+/**
+ * How crisp the edges of a tile at the camera's own resolution are: energy of
+ * the Laplacian over energy of the gradient, which falls with the square of
+ * the blur's width and does not depend on contrast or on how much is printed.
+ * null when the tile has too little texture to tell.
+ */
+export function sharpness({ data, width, height }: Luma): number | null {
+  let gradient = 0;
+  let laplace = 0;
+  for (let y = 1; y < height - 1; y++) {
+    for (let x = 1; x < width - 1; x++) {
+      const i = y * width + x;
+      const c = data[i]!;
+      const l = data[i - 1]!;
+      const r = data[i + 1]!;
+      const u = data[i - width]!;
+      const d = data[i + width]!;
+      gradient += (r - l) ** 2 + (d - u) ** 2;
+      laplace += (l + r + u + d - 4 * c) ** 2;
+    }
+  }
+  gradient /= (width - 2) * (height - 2);
+  laplace /= (width - 2) * (height - 2);
+  return gradient < TEXTURE ? null : laplace / gradient;
+}
+
+/** Mean squared central difference below which a tile says nothing of focus. */
+const TEXTURE = 30;
 
 const CELL = 8;
 
@@ -96,16 +111,19 @@ function glare({ data, width, height }: Luma): number {
 /** The limits of the live advice. The server's are in its policy file. */
 export interface Limits { dark: number; burnt: number; glare: number; sharpness: number; contrast: number; motion: number }
 
-export const documentLimits: Limits = { dark: 55, burnt: 0.4, glare: 0.008, sharpness: 0.05, contrast: 14, motion: 14 };
-export const selfieLimits: Limits = { dark: 50, burnt: 0.5, glare: 0.2, sharpness: 0.012, contrast: 12, motion: 22 };
+export const documentLimits: Limits = { dark: 55, burnt: 0.4, glare: 0.008, sharpness: 0.35, contrast: 14, motion: 14 };
+export const selfieLimits: Limits = { dark: 50, burnt: 0.5, glare: 0.2, sharpness: 0.2, contrast: 12, motion: 22 };
 
-/** The one reason code that matters most now, or null when all is well. */
-export function advice(m: Live, l: Limits): string | null {
+/**
+ * The one reason code that matters most now, or null when all is well. sharp
+ * is what sharpness said of a tile, null when it could not tell.
+ */
+export function advice(m: Live, sharp: number | null, l: Limits): string | null {
   if (m.mean < l.dark) return 'capture.too_dark';
   if (m.burnt > l.burnt) return 'capture.too_bright';
   if (m.contrast < l.contrast) return 'capture.contrast_low';
   if (m.motion > l.motion) return 'capture.motion_blur';
   if (m.glare > l.glare) return 'capture.glare';
-  if (m.sharpness < l.sharpness) return 'capture.blurred';
+  if (sharp !== null && sharp < l.sharpness) return 'capture.blurred';
   return null;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { advice, documentLimits, measure } from '../src/measure.ts';
+import { advice, documentLimits, measure, sharpness } from '../src/measure.ts';
 
 const W = 256;
 const H = 160;
@@ -18,7 +18,13 @@ function page(paper = 190, ink = 40) {
   return { data, width: W, height: H };
 }
 
-function blur(f, radius) {
+/** A nearly Gaussian blur: passes of a 3×3 mean. */
+function blur(f, passes) {
+  for (let i = 0; i < passes; i++) f = mean(f, 1);
+  return f;
+}
+
+function mean(f, radius) {
   const out = new Uint8Array(W * H);
   for (let y = 0; y < H; y++) {
     for (let x = 0; x < W; x++) {
@@ -37,14 +43,14 @@ function blur(f, radius) {
   return { data: out, width: W, height: H };
 }
 
-const judge = (f, previous = null) => advice(measure(f, previous), documentLimits);
+const judge = (f, previous = null) => advice(measure(f, previous), sharpness(f), documentLimits);
 
 test('a sharp, evenly lit page needs no advice', () => assert.equal(judge(page(), page()), null));
 test('a dark page asks for light', () => assert.equal(judge(page(40, 5)), 'capture.too_dark'));
 test('a burnt-out page asks for less light', () => assert.equal(judge(page(255, 200)), 'capture.too_bright'));
 test('an empty wall has too little contrast', () =>
   assert.equal(judge({ data: new Uint8Array(W * H).fill(150), width: W, height: H }), 'capture.contrast_low'));
-test('a blurred page asks to wait for the focus', () => assert.equal(judge(blur(page(), 3)), 'capture.blurred'));
+test('a blurred page asks to wait for the focus', () => assert.equal(judge(blur(page(), 5)), 'capture.blurred'));
 test('a moving page asks to hold still', () => {
   const f = page();
   const moved = { ...f, data: f.data.map((_, i) => f.data[(i + 5 * W + 3) % (W * H)]) };
@@ -57,7 +63,13 @@ test('a bright spot is glare', () => {
 });
 test('white paper that is not burnt out is no glare', () => assert.equal(judge(page(235, 60)), null));
 test('the same page at half the brightness is as sharp', () => {
-  const a = measure(page(200, 40), null).sharpness;
-  const b = measure(page(100, 20), null).sharpness;
+  const a = sharpness(page(200, 40));
+  const b = sharpness(page(100, 20));
   assert.ok(Math.abs(a - b) < 0.1 * a, `${a} ${b}`);
 });
+test('sharpness falls with every step of blur', () => {
+  const steps = [0, 1, 2, 4, 8].map((r) => sharpness(r ? blur(page(), r) : page()));
+  for (let i = 1; i < steps.length; i++) assert.ok(steps[i] < steps[i - 1], String(steps));
+});
+test('an empty tile says nothing of focus', () =>
+  assert.equal(sharpness({ data: new Uint8Array(W * H).fill(150), width: W, height: H }), null));
