@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,7 +120,7 @@ func (p *process) startOnce() error {
 	}
 }
 
-// signal sends sig to the server and everything it started.
+// signal sends sig to the server's process group.
 func (p *process) signal(sig syscall.Signal) error {
 	if err := syscall.Kill(-p.cmd.Process.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
@@ -127,15 +128,41 @@ func (p *process) signal(sig syscall.Signal) error {
 	return nil
 }
 
+// kill ends the server and its children, which may have process groups of
+// their own (those of PostgreSQL do) and outlive it by a moment.
+func (p *process) kill() {
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	_ = p.signal(syscall.SIGSTOP) // so that it starts no more of them
+	list, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
+	_ = p.signal(syscall.SIGKILL)
+	<-p.done
+	if err != nil {
+		return
+	}
+	for _, child := range strings.Fields(string(list)) {
+		n, err := strconv.Atoi(child)
+		if err != nil {
+			continue
+		}
+		_ = syscall.Kill(n, syscall.SIGKILL)
+		for range 200 {
+			stat, err := os.ReadFile(filepath.Join("/proc", child, "stat"))
+			if err != nil || bytes.Contains(stat, []byte(") Z ")) {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
 // end sends sig and waits until the process is gone.
 func (p *process) end(sig syscall.Signal) {
-	_ = p.signal(syscall.SIGCONT) // a paused process can not end
 	_ = p.signal(sig)
+	_ = p.signal(syscall.SIGCONT) // a paused process can not end
 	select {
 	case <-p.done:
 	case <-time.After(10 * time.Second):
-		_ = p.signal(syscall.SIGKILL)
-		<-p.done
+		p.kill()
 	}
 }
 
@@ -158,7 +185,7 @@ type server struct {
 func (s server) Stop() { s.p.end(s.p.stop) }
 
 // Kill ends the server at once, as kill -9 does.
-func (s server) Kill() { s.p.end(syscall.SIGKILL) }
+func (s server) Kill() { s.p.kill() }
 
 // Pause freezes the server: connections stay open and nothing is answered.
 func (s server) Pause() { s.t.Helper(); s.check(s.p.signal(syscall.SIGSTOP)) }
