@@ -129,23 +129,20 @@ func (s *S3) fail(doing, key string, err error) error {
 	return fmt.Errorf("%s blob %s: %w", doing, key, err)
 }
 
-// Put implements Blobs. The client sends a checksum that the server verifies.
+// Put implements Blobs. The server verifies what arrives: over TLS a CRC32C
+// follows the content, over plain HTTP every chunk is signed with its SHA-256.
 func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	counted := &countingReader{r: r}
-	_, err := s.client.PutObject(ctx, s.bucket, s.prefix+key, counted, size, minio.PutObjectOptions{
-		ContentType: "application/octet-stream", Checksum: minio.ChecksumCRC32C, PartSize: s3PartSize, NumThreads: 1,
+	x := &exactReader{r: r, size: size}
+	_, err := s.client.PutObject(ctx, s.bucket, s.prefix+key, x, size, minio.PutObjectOptions{
+		ContentType: "application/octet-stream", PartSize: s3PartSize, NumThreads: 1,
 	})
-	if err == nil && counted.err != nil {
-		// The client took the reader's failure for the end of the stream.
-		err = errors.Join(counted.err, s.Delete(ctx, key))
-	}
-	if err == nil && size >= 0 && counted.n != size {
-		err = errors.Join(fmt.Errorf("got %d bytes, %d were announced", counted.n, size), s.Delete(ctx, key))
+	if err == nil && x.err != nil { // the client took the failure for the end of the stream
+		err = errors.Join(x.err, s.Delete(ctx, key))
 	}
 	if err != nil {
 		return s.fail("store", key, err)
@@ -153,19 +150,35 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) error
 	return nil
 }
 
-// countingReader hides the reader's other methods: the client must not seek in
-// what is being encrypted.
-type countingReader struct {
-	r   io.Reader
-	n   int64
-	err error
+// exactReader fails unless r has exactly size bytes (-1: any number), and
+// returns io.EOF together with the last of them: the client completes the
+// checksum in its trailer only when it sees the end before the last chunk. It
+// hides r's other methods: the client must not seek in what is being encrypted.
+type exactReader struct {
+	r       io.Reader
+	n, size int64
+	err     error
 }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
+func (x *exactReader) Read(p []byte) (int, error) {
+	if x.err != nil {
+		return 0, x.err
+	}
+	n, err := x.r.Read(p)
+	x.n += int64(n)
+	if err == nil && x.n == x.size {
+		var more [1]byte
+		var m int
+		for m == 0 && err == nil {
+			m, err = x.r.Read(more[:])
+		}
+		x.n += int64(m)
+	}
+	if x.size >= 0 && (x.n > x.size || err == io.EOF && x.n < x.size) {
+		err = fmt.Errorf("got %d bytes, %d were announced", x.n, x.size)
+	}
 	if err != nil && err != io.EOF {
-		c.err = err
+		x.err = err
 	}
 	return n, err
 }
