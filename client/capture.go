@@ -1,0 +1,55 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// Capture is a capture client's side of the API: it acts for one session.
+type Capture struct{ caller }
+
+// NewCapture returns a client that authenticates with a session's token.
+func NewCapture(baseURL, token string, c *http.Client) *Capture {
+	return &Capture{newCaller(baseURL, token, c)}
+}
+
+// Status says where the session stands and what it needs.
+func (c *Capture) Status(ctx context.Context) (*Status, error) {
+	return c.status(ctx, http.MethodGet, "/v1/capture", nil)
+}
+
+// GiveConsent records that the person agreed.
+func (c *Capture) GiveConsent(ctx context.Context, textVersion, locale string) (*Status, error) {
+	return c.status(ctx, http.MethodPost, "/v1/capture/consent", Consent{Accepted: true, TextVersion: textVersion, Locale: locale})
+}
+
+// Upload sends one photo. documentType says what the person uses; it may be
+// empty when the relying service fixed it. A photo that the gate refuses is no
+// error: look at Accepted.
+func (c *Capture) Upload(ctx context.Context, kind, documentType string, photo []byte, contentType string) (*Photo, error) {
+	path := "/v1/capture/evidence/" + url.PathEscape(kind)
+	if documentType != "" {
+		path += "?document_type=" + url.QueryEscape(documentType)
+	}
+	var out Photo
+	err := c.do(ctx, request{method: http.MethodPost, path: path, body: photo, contentType: contentType, repeat: true}, &out)
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// Submit ends the capture; a decision follows.
+func (c *Capture) Submit(ctx context.Context) (*Status, error) {
+	return c.status(ctx, http.MethodPost, "/v1/capture/submit", struct{}{})
+}
+
+func (c *Capture) status(ctx context.Context, method, path string, in any) (*Status, error) {
+	var out Status
+	// Consent and submit are events that change nothing when they come twice.
+	if err := c.json(ctx, method, path, in, &out, true, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}

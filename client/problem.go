@@ -1,0 +1,71 @@
+package client
+
+import (
+	"fmt"
+	"time"
+)
+
+// Problem is an RFC 9457 problem document. Decide on Code: it is stable.
+type Problem struct {
+	Type   string  `json:"type" doc:"Stable URI of the kind of problem." format:"uri-reference"`
+	Title  string  `json:"title"`
+	Status int     `json:"status"`
+	Detail string  `json:"detail,omitempty"`
+	Code   string  `json:"code" doc:"Stable; what a program decides on."`
+	Errors []Fault `json:"errors,omitempty" doc:"Where in the request; never its values."`
+	// RequestID finds the request in the server's logs.
+	RequestID string `json:"request_id,omitempty"`
+
+	// RetryAfter is what the server asked for, 0 when it did not.
+	RetryAfter time.Duration `json:"-"`
+}
+
+// Fault is one fault of a request.
+type Fault struct {
+	Location string `json:"location,omitempty"`
+	Message  string `json:"message"`
+}
+
+func (p *Problem) Error() string {
+	s := fmt.Sprintf("%d %s", p.Status, p.Code)
+	if p.Detail != "" {
+		s += ": " + p.Detail
+	}
+	for _, f := range p.Errors {
+		s += fmt.Sprintf("; %s: %s", f.Location, f.Message)
+	}
+	return s
+}
+
+// Is makes errors.Is(err, &Problem{Code: …}) compare codes.
+func (p *Problem) Is(target error) bool {
+	t, ok := target.(*Problem)
+	return ok && t.Code == p.Code
+}
+
+// Temporary reports whether the same request can succeed later.
+func (p *Problem) Temporary() bool { return p.Status == 429 || p.Status == 503 }
+
+// Codes of problems.
+const (
+	CodeInvalidRequest       = "invalid_request"
+	CodeUnauthorized         = "unauthorized"
+	CodeTokenExpired         = "token_expired"
+	CodeForbidden            = "forbidden"
+	CodeNotFound             = "not_found"
+	CodeMethodNotAllowed     = "method_not_allowed"
+	CodeConflict             = "state_conflict"
+	CodeConsentMissing       = "consent_missing"
+	CodeEvidenceMissing      = "evidence_missing"
+	CodeTooManyUploads       = "too_many_uploads"
+	CodeIdempotencyInFlight  = "idempotency_in_flight"
+	CodeIdempotencyMismatch  = "idempotency_mismatch"
+	CodeIdempotencyInvalid   = "idempotency_invalid"
+	CodeErased               = "evidence_erased"
+	CodeBodyTooLarge         = "body_too_large"
+	CodeUnsupportedMediaType = "unsupported_media_type"
+	CodeRequestTimeout       = "request_timeout"
+	CodeRateLimited          = "rate_limited"
+	CodeBusy                 = "busy"
+	CodeInternal             = "internal"
+)

@@ -1,0 +1,170 @@
+package client
+
+import "time"
+
+// NewSession asks for a session.
+type NewSession struct {
+	ExternalRef  string            `json:"external_ref,omitempty" maxLength:"128" doc:"Your own opaque id of the case. No personal data."`
+	Segment      string            `json:"segment,omitempty" maxLength:"64" doc:"Selects the policy cell, e.g. retail."`
+	Jurisdiction string            `json:"jurisdiction,omitempty" maxLength:"16" doc:"Selects the policy cell, e.g. DE."`
+	DocumentType string            `json:"document_type,omitempty" enum:"passport,id_card,residence_permit,driving_licence" doc:"Fixes the kind of document; left out, the person chooses."`
+	Locale       string            `json:"locale,omitempty" maxLength:"35" doc:"Language of the capture page (BCP 47), e.g. de."`
+	Claims       map[string]string `json:"claims,omitempty" maxProperties:"32" doc:"What you know of the person, to be compared with the document: surname, given_names, birth_date, document_number, … Stored encrypted."`
+	ExpiresIn    int               `json:"expires_in,omitempty" minimum:"60" maximum:"2592000" doc:"Seconds until the session expires unless submitted; the policy's value when left out."`
+}
+
+// Created answers the creation of a session. The token and the link that
+// carries it are shown here only.
+type Created struct {
+	Session        Session   `json:"session"`
+	CaptureURL     string    `json:"capture_url" doc:"Link for the person. The token is in its fragment, which browsers do not send to servers."`
+	ClientToken    string    `json:"client_token" doc:"Bearer token of the capture endpoints, for this session only."`
+	TokenExpiresAt time.Time `json:"client_token_expires_at"`
+}
+
+// Session is what a relying service may know of a session.
+type Session struct {
+	ID            string     `json:"id"`
+	State         string     `json:"state" enum:"initiated,capture_in_progress,submitted,pending_review,approved,rejected,expired,needs_resubmission"`
+	Version       int64      `json:"version" doc:"Grows with every change; also the ETag."`
+	Attempt       int        `json:"attempt"`
+	MaxAttempts   int        `json:"max_attempts"`
+	Policy        string     `json:"policy"`
+	PolicyVersion string     `json:"policy_version"`
+	PolicyHash    string     `json:"policy_hash"`
+	Segment       string     `json:"segment,omitempty"`
+	Jurisdiction  string     `json:"jurisdiction,omitempty"`
+	DocumentType  string     `json:"document_type,omitempty"`
+	ExternalRef   string     `json:"external_ref,omitempty"`
+	CorrelationID string     `json:"correlation_id"`
+	Locale        string     `json:"locale,omitempty"`
+	ConsentAt     *time.Time `json:"consent_at,omitempty"`
+	CreatedAt     time.Time  `json:"created_at"`
+	UpdatedAt     time.Time  `json:"updated_at"`
+	ExpiresAt     time.Time  `json:"expires_at"`
+	SubmittedAt   *time.Time `json:"submitted_at,omitempty"`
+	Decision      *Decision  `json:"decision,omitempty"`
+}
+
+// Decision is the latest decision on a session.
+type Decision struct {
+	Outcome string    `json:"outcome" enum:"approved,rejected,pending_review,needs_resubmission"`
+	Codes   []string  `json:"codes" nullable:"false" doc:"Reason codes that led to the outcome, most telling first."`
+	Reasons []Reason  `json:"reasons" nullable:"false"`
+	Hint    *Hint     `json:"hint,omitempty"`
+	Retake  []string  `json:"retake,omitempty" doc:"Photos to take again."`
+	By      string    `json:"by" doc:"worker or reviewer"`
+	Attempt int       `json:"attempt"`
+	At      time.Time `json:"at"`
+}
+
+// Reason is one reason code with what it is about.
+type Reason struct {
+	Code    string `json:"code"`
+	Subject string `json:"subject"`
+	Stage   string `json:"stage"`
+	Action  string `json:"action"`
+	Field   string `json:"field,omitempty"`
+}
+
+// SessionPage is one page of sessions, newest first.
+type SessionPage struct {
+	Sessions []Session `json:"sessions" nullable:"false"`
+	Next     string    `json:"next,omitempty" doc:"Cursor of the next page; absent on the last one."`
+}
+
+// Filter selects sessions.
+type Filter struct {
+	State       string
+	ExternalRef string
+	Cursor      string
+	Limit       int
+}
+
+// Region is a rectangle in pixels of an image.
+type Region struct {
+	X float64 `json:"x"`
+	Y float64 `json:"y"`
+	W float64 `json:"w"`
+	H float64 `json:"h"`
+}
+
+// Hint is the one thing to tell the person. The code is the key of the
+// translations; Text is English.
+type Hint struct {
+	Code    string   `json:"code"`
+	Text    string   `json:"text"`
+	Kind    string   `json:"kind,omitempty" doc:"The photo that it is about."`
+	Regions []Region `json:"regions,omitempty" doc:"Where in the photo, in pixels of image."`
+}
+
+// DocumentChoice is a kind of document that the person can use, with the
+// photos that it takes.
+type DocumentChoice struct {
+	Type  string   `json:"type" enum:"passport,id_card,residence_permit,driving_licence"`
+	Needs []string `json:"needs" nullable:"false"`
+}
+
+// Status is what a capture client needs to go on with a session, whatever
+// happened before.
+type Status struct {
+	Session      string           `json:"session"`
+	State        string           `json:"state"`
+	Attempt      int              `json:"attempt"`
+	AttemptsLeft int              `json:"attempts_left" doc:"After the current one."`
+	Consent      bool             `json:"consent"`
+	DocumentType string           `json:"document_type,omitempty" doc:"Fixed by the relying service, or chosen with the first photo."`
+	Documents    []DocumentChoice `json:"documents" nullable:"false" doc:"What the person can choose; one entry when the kind is fixed."`
+	Accepted     []string         `json:"accepted" nullable:"false" doc:"Photos of this attempt that passed the gate. In needs_resubmission: those that need not be taken again."`
+	Hints        []Hint           `json:"hints,omitempty" doc:"Why photos are needed again, or the reasons of a rejection that the person may see."`
+	Limits       UploadLimits     `json:"limits"`
+	RetainDays   int              `json:"retention_days,omitempty"`
+	Locale       string           `json:"locale,omitempty"`
+	PollAfterMS  int              `json:"poll_after_ms"`
+	ExpiresAt    time.Time        `json:"expires_at"`
+}
+
+// UploadLimits bound a photo.
+type UploadLimits struct {
+	MaxBytes int64 `json:"max_bytes"`
+}
+
+// Consent records that the person agreed.
+type Consent struct {
+	Accepted    bool   `json:"accepted" doc:"Must be true; a refusal is not sent."`
+	TextVersion string `json:"text_version" minLength:"1" maxLength:"64" doc:"Which wording was shown."`
+	Locale      string `json:"locale,omitempty" maxLength:"35"`
+}
+
+// Photo is the gate's answer to an upload.
+type Photo struct {
+	Kind     string    `json:"kind"`
+	Accepted bool      `json:"accepted" doc:"False: take it again as the hint says. Nothing was stored."`
+	Codes    []string  `json:"codes" nullable:"false"`
+	Hint     *Hint     `json:"hint,omitempty"`
+	Image    *Size     `json:"image,omitempty" doc:"What regions are measured in: the upright picture."`
+	Measures []Measure `json:"measures" nullable:"false"`
+}
+
+// Size is the size of an image in pixels.
+type Size struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
+}
+
+// Measure is one measured value with the threshold it was held against.
+type Measure struct {
+	Name      string   `json:"name"`
+	Value     *float64 `json:"value" doc:"null when it could not be measured"`
+	Unit      string   `json:"unit,omitempty"`
+	Threshold *float64 `json:"threshold,omitempty"`
+	Bound     string   `json:"bound,omitempty" doc:"min or max"`
+	Verdict   string   `json:"verdict,omitempty"`
+	Code      string   `json:"code,omitempty"`
+}
+
+// Erasure answers a request to erase a session's evidence.
+type Erasure struct {
+	Session string `json:"session"`
+	Status  string `json:"status" enum:"accepted" doc:"The erasure is queued; a certificate is in the audit log when it is done."`
+}
