@@ -1,0 +1,128 @@
+package ocr
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// parseDate finds the date that a printed text shows, as YYYY-MM-DD. It knows
+// day month year with numbers or month names in the catalogue's languages
+// (also doubled, "14 FEB/FEV 1980"), year month day, and US month day year
+// when the order can not be another one. Two-digit years are taken as the
+// century that is not later than ten years after now's year for issue and
+// expiry; callers who need another century decide from the MRZ.
+//
+// ok is false when the text shows no possible date: a guess would be worse.
+func parseDate(text string) (iso string, ok bool) {
+	var nums []int
+	var digits []int // count of digits of each number
+	month, monthAt := 0, 0
+	for _, tok := range dateTokens(text) {
+		if unicode.IsDigit(rune(tok[0])) {
+			n := 0
+			for _, r := range tok {
+				n = n*10 + int(r-'0')
+			}
+			if len(tok) == 8 { // 19800214 or 14021980
+				if y := n / 10000; y > 1900 && y < 2100 {
+					return valid(y, n/100%100, n%100)
+				}
+				return valid(n%10000, n/10000%100, n/1000000)
+			}
+			nums, digits = append(nums, n), append(digits, len(tok))
+			continue
+		}
+		if m := monthOf(tok); m > 0 && month == 0 {
+			month, monthAt = m, len(nums)
+		}
+	}
+	switch {
+	case month > 0 && len(nums) == 2:
+		switch {
+		case digits[0] == 4 && monthAt == 1: // 1980 FEB 14
+			return valid(nums[0], month, nums[1])
+		default: // 14 FEB 1980, FEB 14 1980
+			return valid(fullYear(nums[1], digits[1]), month, nums[0])
+		}
+	case month == 0 && len(nums) == 3:
+		switch {
+		case digits[0] == 4:
+			return valid(nums[0], nums[1], nums[2])
+		case digits[2] == 4 || digits[2] == 2:
+			y := fullYear(nums[2], digits[2])
+			if iso, ok := valid(y, nums[1], nums[0]); ok {
+				return iso, true
+			}
+			return valid(y, nums[0], nums[1]) // month first
+		}
+	}
+	return "", false
+}
+
+// dateTokens splits into runs of digits and runs of letters.
+func dateTokens(s string) []string {
+	var out []string
+	var cur []rune
+	kind := 0
+	flush := func() {
+		if len(cur) > 0 {
+			out = append(out, string(cur))
+		}
+		cur = cur[:0]
+	}
+	for _, r := range fold(s) {
+		k := 0
+		switch {
+		case r >= '0' && r <= '9':
+			k = 1
+		case unicode.IsLetter(r):
+			k = 2
+		}
+		if k != kind {
+			flush()
+		}
+		if k != 0 && len(cur) < 12 {
+			cur = append(cur, r)
+		}
+		kind = k
+		if len(out) > 12 {
+			return out
+		}
+	}
+	flush()
+	return out
+}
+
+func monthOf(tok string) int {
+	for m, names := range catalogue().Months {
+		for _, n := range names {
+			if tok == n || len(n) >= 3 && strings.HasPrefix(tok, n) {
+				return m + 1
+			}
+		}
+	}
+	return 0
+}
+
+func fullYear(y, digits int) int {
+	if digits > 2 {
+		return y
+	}
+	if y > (yearNow()+10)%100 {
+		return 1900 + y
+	}
+	return 2000 + y
+}
+
+func valid(y, m, d int) (string, bool) {
+	if y < 1900 || y > 2100 || m < 1 || m > 12 || d < 1 || d > 31 {
+		return "", false
+	}
+	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+	if t.Day() != d {
+		return "", false
+	}
+	return fmt.Sprintf("%04d-%02d-%02d", y, m, d), true
+}
