@@ -1,0 +1,82 @@
+# Proofline. `make demo` and `make test` are the two commands a newcomer needs:
+# each installs what is missing, does its work and ends with one clear line.
+# Running them again is quick. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+ENV := . scripts/env.sh;
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 10s
+# Packages whose tests run a second time under the race detector: those with
+# goroutines and no vision, where it finds something in reasonable time.
+RACE ?= ./models ./policy/... ./mrz ./calibrate/... ./audit/... ./session/... ./storage/... ./webhook/... ./web/... ./internal/testserver
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build models ## install, build and run real cases end to end; on a terminal it keeps serving
+	@$(ENV) exec dist/proofline demo
+
+.PHONY: test
+test: ## install, lint, build and run every test; nothing is skipped for a missing server
+	@start=$$SECONDS; \
+	$(MAKE) --no-print-directory setup lint build models unit race; \
+	echo "make test: everything passed in $$((SECONDS - start)) s"
+
+.PHONY: setup
+setup: ## install the packages, the Go toolchain and the tools that are missing
+	@scripts/install.sh build test
+	@scripts/tools.sh
+
+.PHONY: build
+build: ## build dist/proofline
+	@scripts/install.sh build
+	@$(ENV) go build -trimpath -ldflags "-X main.version=$(VERSION)" -o dist/proofline ./cmd/proofline
+	@echo "make build: dist/proofline $(VERSION)"
+
+.PHONY: models
+models: build ## fetch the models that are missing
+	@$(ENV) dist/proofline models fetch
+
+.PHONY: lint
+lint: ## golangci-lint with the layer rule, gofmt and go vet
+	@scripts/install.sh build
+	@scripts/tools.sh lint
+	@unformatted=$$($(ENV) gofmt -l $$(git ls-files '*.go')); \
+	[ -z "$$unformatted" ] || { echo "gofmt these files:"; echo "$$unformatted"; exit 1; }
+	@$(ENV) golangci-lint run
+	@echo "make lint: clean"
+
+.PHONY: vet
+vet: ## go vet
+	@$(ENV) go vet ./...
+
+.PHONY: unit
+unit: build models ## every test; requires all servers, the browser and the models
+	@scripts/tools.sh s3
+	@$(ENV) PROOFLINE_REQUIRE=all go test -timeout 20m ./...
+
+.PHONY: race
+race: ## the concurrency-heavy packages under the race detector
+	@$(ENV) PROOFLINE_REQUIRE=all go test -race -short -timeout 20m $(RACE)
+
+.PHONY: bench
+bench: build models ## Go benchmarks
+	@$(ENV) go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@$(ENV) scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: generate
+generate: ## rewrite the files that are generated from data (docs/models.md, …)
+	@$(ENV) go generate ./...
+
+.PHONY: clean
+clean: ## remove what was built here; .tools, models and caches stay
+	rm -rf dist
