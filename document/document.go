@@ -41,6 +41,7 @@ type Found struct {
 	SourcePxPerMM float64     `json:"source_px_per_mm"` // what the photo itself resolves
 	CutOff        []string    `json:"cut_off,omitempty"`
 	Portrait      *photo.Rect `json:"portrait,omitempty"`    // in Rectified
+	MRZ           *photo.Rect `json:"mrz,omitempty"`         // where a machine readable zone seems to be, in Rectified
 	WholeFrame    bool        `json:"whole_frame,omitempty"` // the picture is the document: no outline was seen
 	Upright       bool        `json:"upright"`               // orientation rests on evidence (face, MRZ), not on a guess
 }
@@ -63,11 +64,7 @@ type Hints struct {
 }
 
 // Finder finds documents. It is safe for concurrent use.
-type Finder struct {
-}
+type Finder struct{}
 
 // NewFinder returns a Finder.
 func NewFinder() *Finder { return &Finder{} }
-
-// Find returns the documents in m, best first; none is an empty slice.
-func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) { return nil, nil }

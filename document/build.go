@@ -1,0 +1,169 @@
+package document
+
+import (
+	"image"
+	"image/color"
+	"math"
+
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/photo"
+)
+
+// Resolution of the rectified picture, px/mm: enough for OCR-B at its best
+// (16 px/mm is 406 dpi), no more than the photo holds, and never so little that
+// the stages after have nothing to work on.
+const (
+	mostPxPerMM  = 16.0
+	leastPxPerMM = 5.0
+)
+
+// build straightens c, whose corners are in pixels of a picture toPhoto times
+// smaller than m, decides which way up it is, and classifies it.
+func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, error) {
+	q := c.quad.Scaled(toPhoto)
+	w, ht := float64(m.Cols()), float64(m.Rows())
+	s, ok := seen(q, w, ht)
+	if !ok {
+		s = shape{aspect: q[0].Distance(q[1]) / math.Max(1, q[1].Distance(q[2]))}
+	}
+	if c.border > 0 || s.aspect < 1 {
+		s.aspect = math.Max(s.aspect, 1)
+	}
+	f := Found{Quad: q, Confidence: c.confidence()}
+	f.CutOff = cutOff(q, c, w, ht)
+
+	// A first, small straightened picture decides orientation and class.
+	size := guessSize(s.aspect)
+	probe := warp(m, q, zoneWidth, int(math.Round(zoneWidth*size.h/size.w)))
+	defer func() { probe.Close() }()
+	z, hasZone := findZone(probe)
+	faces, flipped := []photo.Rect(nil), false
+	switch {
+	case hasZone && z.rect.Y+z.rect.H/2 < 0.4 && z.score > 0.6:
+		flipped, f.Upright = true, true
+	case hasZone && z.rect.Y+z.rect.H/2 > 0.6 && z.score > 0.6:
+		f.Upright = true
+	}
+	if h.Faces != nil {
+		if !f.Upright || !flipped {
+			faces = h.Faces(probe)
+		}
+		if len(faces) == 0 && (!f.Upright || flipped) {
+			turned := turn180(probe)
+			if faces = h.Faces(turned); len(faces) > 0 && !f.Upright {
+				flipped = true
+			}
+			turned.Close()
+		}
+		f.Upright = f.Upright || len(faces) > 0
+	}
+	if flipped {
+		f.Quad = photo.Quad{q[2], q[3], q[0], q[1]}
+		if hasZone {
+			z.rect.Y = 1 - z.rect.Y - z.rect.H
+			z.rect.X = 1 - z.rect.X - z.rect.W
+		}
+		for i, side := range f.CutOff {
+			f.CutOff[i] = map[string]string{"top": "bottom", "bottom": "top", "left": "right", "right": "left"}[side]
+		}
+	}
+	face := photo.Rect{}
+	for _, r := range faces { // the portrait, not the ghost image beside it
+		if r.W*r.H > face.W*face.H {
+			face = r
+		}
+	}
+	f.Class, size = classify(s.aspect, z, hasZone, face.W > 0, len(f.CutOff) > 0)
+	f.Rotation = rotation(f.Quad)
+
+	f.SourcePxPerMM = (f.Quad[0].Distance(f.Quad[1]) + f.Quad[3].Distance(f.Quad[2])) / 2 / size.w
+	f.PxPerMM = math.Max(leastPxPerMM, math.Min(mostPxPerMM, f.SourcePxPerMM))
+	if size.class == A4Page { // a page at full resolution would be 16 megapixels
+		f.PxPerMM = math.Min(f.PxPerMM, 8)
+	}
+	cols, rows := int(math.Round(size.w*f.PxPerMM)), int(math.Round(size.h*f.PxPerMM))
+	f.Rectified = warp(m, f.Quad, cols, rows)
+	if face.W > 0 {
+		k := float64(cols) / float64(probe.Cols())
+		p := portrait(face, k, cols, rows)
+		f.Portrait = &p
+	}
+	if hasZone {
+		r := photo.Rect{X: z.rect.X * float64(cols), Y: z.rect.Y * float64(rows), W: z.rect.W * float64(cols), H: z.rect.H * float64(rows)}
+		f.MRZ = &r
+	}
+	return f, nil
+}
+
+// portrait widens a face box to the picture of head and shoulders around it:
+// ICAO 9303-3 asks for a face of 70-80 % of the portrait's height.
+func portrait(face photo.Rect, k float64, cols, rows int) photo.Rect {
+	c := photo.Point{X: (face.X + face.W/2) * k, Y: (face.Y + face.H/2) * k}
+	w, h := 1.7*face.W*k, 2.1*face.H*k
+	r := photo.Rect{X: c.X - w/2, Y: c.Y - 0.55*h, W: w, H: h}
+	return photo.FromImage(r.Bounds(cols, rows))
+}
+
+// warp straightens q to cols × rows pixels. The source is averaged first where
+// it is much finer than the result.
+func warp(m gocv.Mat, q photo.Quad, cols, rows int) gocv.Mat {
+	b := q.Bounds().Bounds(m.Cols(), m.Rows())
+	src := m
+	var small gocv.Mat
+	scale := math.Min(q[0].Distance(q[1])/float64(cols), q[1].Distance(q[2])/float64(rows))
+	if scale > 1.5 && !b.Empty() {
+		region := m.Region(b)
+		defer region.Close()
+		small = gocv.NewMat()
+		defer small.Close()
+		sz := image.Pt(max(1, int(float64(b.Dx())/scale)), max(1, int(float64(b.Dy())/scale)))
+		gocv.Resize(region, &small, sz, 0, 0, gocv.InterpolationArea)
+		for i := range q {
+			q[i].X = (q[i].X - float64(b.Min.X)) * float64(sz.X) / float64(b.Dx())
+			q[i].Y = (q[i].Y - float64(b.Min.Y)) * float64(sz.Y) / float64(b.Dy())
+		}
+		src = small
+	}
+	from := gocv.NewPoint2fVectorFromPoints([]gocv.Point2f{pt(q[0]), pt(q[1]), pt(q[2]), pt(q[3])})
+	defer from.Close()
+	to := gocv.NewPoint2fVectorFromPoints([]gocv.Point2f{{X: 0, Y: 0}, {X: float32(cols), Y: 0}, {X: float32(cols), Y: float32(rows)}, {X: 0, Y: float32(rows)}})
+	defer to.Close()
+	t := gocv.GetPerspectiveTransform2f(from, to)
+	defer t.Close()
+	out := gocv.NewMat()
+	gocv.WarpPerspectiveWithParams(src, &out, t, image.Pt(cols, rows), gocv.InterpolationLinear, gocv.BorderReplicate, color.RGBA{})
+	return out
+}
+
+func pt(p photo.Point) gocv.Point2f { return gocv.Point2f{X: float32(p.X), Y: float32(p.Y)} }
+
+func turn180(m gocv.Mat) gocv.Mat {
+	out := gocv.NewMat()
+	gocv.Rotate(m, &out, gocv.Rotate180Clockwise)
+	return out
+}
+
+// rotation is how far the document is turned clockwise in the photo, to the
+// nearest quarter.
+func rotation(q photo.Quad) int {
+	a := math.Atan2(q[1].Y-q[0].Y, q[1].X-q[0].X) * 180 / math.Pi
+	r := int(math.Round(a/90)) * 90
+	return (r + 360) % 360
+}
+
+// cutOff names the sides of q that reach out of a w × h photo, or that lie on
+// its edge because the outline was not seen there.
+func cutOff(q photo.Quad, c candidate, w, h float64) []string {
+	var out []string
+	margin := 0.004 * math.Max(w, h)
+	beyond := func(p photo.Point) bool {
+		return p.X < -margin || p.Y < -margin || p.X > w+margin || p.Y > h+margin
+	}
+	for i, name := range [4]string{"top", "right", "bottom", "left"} {
+		if c.border > 0 && c.support[i] == 0 || beyond(q[i]) && beyond(q[(i+1)%4]) {
+			out = append(out, name)
+		}
+	}
+	return out
+}

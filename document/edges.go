@@ -1,0 +1,143 @@
+package document
+
+import (
+	"image"
+	"math"
+	"sort"
+
+	"gocv.io/x/gocv"
+)
+
+// workSide is the longer side, in pixels, of the picture in which outlines are
+// looked for. Corners are refined in the larger one of refineSide afterwards.
+const (
+	workSide   = 640
+	refineSide = 1280
+)
+
+// shrink returns m reduced to at most side pixels on its longer side and the
+// factor from its pixels to m's. The caller closes it.
+func shrink(m gocv.Mat, side int) (gocv.Mat, float64) {
+	long := max(m.Cols(), m.Rows())
+	if long <= side {
+		return m.Clone(), 1
+	}
+	f := float64(long) / float64(side)
+	w, h := max(1, int(math.Round(float64(m.Cols())/f))), max(1, int(math.Round(float64(m.Rows())/f)))
+	out := gocv.NewMat()
+	gocv.Resize(m, &out, image.Pt(w, h), 0, 0, gocv.InterpolationArea)
+	return out, f
+}
+
+// gradient holds, for every pixel, the derivative of the colour channel that
+// changes most there. Documents often differ from the table in hue alone,
+// which a grey picture does not show.
+type gradient struct {
+	w, h  int
+	dx    []int16
+	dy    []int16
+	mag   []float32
+	noise float32 // median magnitude
+}
+
+func newGradient(bgr gocv.Mat) *gradient {
+	w, h := bgr.Cols(), bgr.Rows()
+	g := &gradient{w: w, h: h, dx: make([]int16, w*h), dy: make([]int16, w*h), mag: make([]float32, w*h)}
+	smooth := gocv.NewMat()
+	defer smooth.Close()
+	gocv.GaussianBlur(bgr, &smooth, image.Pt(0, 0), 1, 1, gocv.BorderReplicate)
+	p, err := smooth.DataPtrUint8()
+	if err != nil {
+		return g
+	}
+	// Scharr-like 3×3 derivative, weights 3-10-3 over 32: in grey levels per
+	// two pixels.
+	for y := 1; y < h-1; y++ {
+		up, mid, down := p[(y-1)*w*3:y*w*3], p[y*w*3:(y+1)*w*3], p[(y+1)*w*3:(y+2)*w*3]
+		for x := 1; x < w-1; x++ {
+			var bx, by, best int32
+			for c := 0; c < 3; c++ {
+				l, m, r := 3*x-3+c, 3*x+c, 3*x+3+c
+				dx := 3*(int32(up[r])-int32(up[l])+int32(down[r])-int32(down[l])) + 10*(int32(mid[r])-int32(mid[l]))
+				dy := 3*(int32(down[l])-int32(up[l])+int32(down[r])-int32(up[r])) + 10*(int32(down[m])-int32(up[m]))
+				if s := dx*dx + dy*dy; s > best {
+					best, bx, by = s, dx, dy
+				}
+			}
+			i := y*w + x
+			g.dx[i], g.dy[i] = int16(bx), int16(by)
+			g.mag[i] = float32(math.Sqrt(float64(best))) / 16
+		}
+	}
+	g.noise = median(g.mag)
+	return g
+}
+
+// median of a sample of v.
+func median(v []float32) float32 {
+	step := max(1, len(v)/4096)
+	s := make([]float32, 0, len(v)/step+1)
+	for i := step / 2; i < len(v); i += step {
+		s = append(s, v[i])
+	}
+	if len(s) == 0 {
+		return 0
+	}
+	sort.Slice(s, func(i, j int) bool { return s[i] < s[j] })
+	return s[len(s)/2]
+}
+
+// edge is a pixel on the crest of the gradient.
+type edge struct {
+	x, y   int32
+	angle  float32 // of the normal, radians in [0, π)
+	weight float32 // 0-1: how clearly it stands out of the noise
+}
+
+// edges thins the gradient to its crests. Weights saturate early, so that a
+// faint long side counts nearly as much as a strong one.
+func (g *gradient) edges() []edge {
+	floor := min(max(2.2*g.noise, 2.5), 14)
+	full := 3 * floor
+	out := make([]edge, 0, g.w*g.h/12)
+	for y := 2; y < g.h-2; y++ {
+		for x := 2; x < g.w-2; x++ {
+			i := y*g.w + x
+			m := g.mag[i]
+			if m < floor {
+				continue
+			}
+			dx, dy := int32(g.dx[i]), int32(g.dy[i])
+			ax, ay := dx, dy
+			if ax < 0 {
+				ax = -ax
+			}
+			if ay < 0 {
+				ay = -ay
+			}
+			var step int // neighbour along the gradient, in one of four directions
+			switch {
+			case 5*ay < 2*ax:
+				step = 1
+			case 5*ax < 2*ay:
+				step = g.w
+			case (dx > 0) == (dy > 0):
+				step = g.w + 1
+			default:
+				step = g.w - 1
+			}
+			if m < g.mag[i-step] || m <= g.mag[i+step] {
+				continue
+			}
+			a := math.Atan2(float64(dy), float64(dx))
+			if a < 0 {
+				a += math.Pi
+			}
+			if a >= math.Pi {
+				a -= math.Pi
+			}
+			out = append(out, edge{int32(x), int32(y), float32(a), min(1, 0.35+0.65*(m-floor)/(full-floor))})
+		}
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+package document
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/photo"
+)
+
+const (
+	smallest    = 48   // pixels on the shorter side below which nothing is looked for
+	longest     = 6.0  // proportion of a photo beyond which it is no photo of a document
+	shortlist   = 300  // candidates that are looked at closely
+	maxSkew     = 0.22 // |cos| between neighbouring sides of a sheet
+	maxTilt     = 62 * math.Pi / 180
+	convinced   = 0.5 // confidence from which a quadrilateral is reported
+	overlapping = 0.15
+)
+
+// Find returns the documents in m, best first; none is an empty slice.
+func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
+	if m.Empty() || m.Type() != gocv.MatTypeCV8UC3 {
+		return nil, fmt.Errorf("find document: want an 8-bit BGR picture, got %v", m.Type())
+	}
+	w, ht := float64(m.Cols()), float64(m.Rows())
+	if math.Min(w, ht) < smallest || math.Max(w, ht)/math.Min(w, ht) > longest {
+		return nil, nil
+	}
+	if h.Max <= 0 {
+		h.Max = 2
+	}
+	mid, toPhoto := shrink(m, refineSide)
+	defer mid.Close()
+	var out []Found
+	for _, c := range outlines(mid, h.Max) {
+		found, err := build(m, c, toPhoto, h)
+		if err != nil {
+			closeAll(out)
+			return nil, err
+		}
+		out = append(out, found)
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	whole, ok, err := wholeFrame(m, mid, h)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return []Found{whole}, nil
+}
+
+func closeAll(fs []Found) {
+	for i := range fs {
+		fs[i].Close()
+	}
+}
+
+// outlines returns convincing candidates in pixels of mid, best first, none
+// overlapping a better one.
+func outlines(mid gocv.Mat, most int) []candidate {
+	work, toMid := shrink(mid, workSide)
+	defer work.Close()
+	g := newGradient(work)
+	lines := findLines(g, g.edges())
+	w, h := float64(work.Cols()), float64(work.Rows())
+	lines = append(lines, frameLines(w, h)...)
+	for i := range lines {
+		lines[i].profile(g)
+	}
+	pic, blurred := newColours(work)
+	defer blurred.Close()
+	var list []candidate
+	for _, c := range propose(lines, w, h, shortlist) {
+		if c.judge(pic, float64(g.noise), w, h) {
+			list = append(list, c)
+		}
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].score > list[j].score })
+	var out []candidate
+next:
+	for _, c := range list {
+		if c.confidence() < convinced {
+			break
+		}
+		for _, o := range out {
+			if overlap(c.quad.Scaled(toMid).Bounds(), o.quad.Bounds()) > overlapping {
+				continue next
+			}
+		}
+		var fixed [4]bool
+		for i, s := range c.sides {
+			fixed[i] = lines[s].border
+		}
+		c.quad = refine(mid, c.quad.Scaled(toMid), fixed, 3.5*toMid)
+		out = append(out, c)
+		if len(out) == most {
+			break
+		}
+	}
+	return out
+}
+
+// judge adds to the edge support what needs a closer look: whether the sheet's
+// proportion and perspective are possible, and whether its surface differs from
+// what surrounds it.
+func (c *candidate) judge(pic colours, noise, w, h float64) bool {
+	if !c.normalise(w, h) {
+		return false
+	}
+	s := c.shape
+	if s.skew > maxSkew || s.tilt > maxTilt || s.depth > 2.2 {
+		return false
+	}
+	fit := plausible(s.aspect)
+	if c.border > 0 {
+		fit = 0.45 // a side is missing, so the proportion says nothing
+	} else if fit == 0 {
+		return false
+	}
+	c.compare(pic, noise)
+	weakest := 1.0
+	for i := range c.strips {
+		if c.support[i] > 0 {
+			weakest = math.Min(weakest, c.strips[i])
+		}
+	}
+	c.score += 0.30*c.step + 0.15*weakest + 0.22*fit - 0.6*s.skew
+	return true
+}
+
+// confidence maps the score to 0-1. The score has no natural scale: the curve
+// is steepest where right and wrong outlines were equally frequent on seeded
+// photos (docs/document.md).
+func (c *candidate) confidence() float64 {
+	return 1 / (1 + math.Exp(-9*(c.score-1.05)))
+}
+
+// overlap is the shared area over the smaller area.
+func overlap(a, b photo.Rect) float64 {
+	x := math.Min(a.X+a.W, b.X+b.W) - math.Max(a.X, b.X)
+	y := math.Min(a.Y+a.H, b.Y+b.H) - math.Max(a.Y, b.Y)
+	if x <= 0 || y <= 0 {
+		return 0
+	}
+	return x * y / math.Max(1, math.Min(a.W*a.H, b.W*b.H))
+}
+
+// wholeFrame recognises a picture that is nothing but the document, a scan or
+// a crop: it has the proportion of a document and carries a machine readable
+// zone or a face where documents have them.
+func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool, error) {
+	w, ht := float64(m.Cols()), float64(m.Rows())
+	c := candidate{quad: photo.Rect{W: float64(mid.Cols()), H: float64(mid.Rows())}.Quad()}
+	fit := plausible(w / ht)
+	if fit < 0.2 {
+		return Found{}, false, nil
+	}
+	if ht > w {
+		c.rotate(c.quad, 1)
+	}
+	f, err := build(m, c, w/float64(mid.Cols()), h)
+	if err != nil {
+		return Found{}, false, err
+	}
+	if !f.Upright {
+		f.Close()
+		return Found{}, false, nil
+	}
+	f.WholeFrame, f.CutOff = true, nil
+	f.Confidence = 0.3 + 0.2*fit
+	return f, true, nil
+}

@@ -1,0 +1,164 @@
+package document
+
+import (
+	"image"
+	"math"
+
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/photo"
+)
+
+// zone is a machine readable zone by its looks: two or three lines of evenly
+// spaced characters across the sheet. It is evidence for orientation and class
+// only; reading it is the business of mrz/reader.
+type zone struct {
+	rect  photo.Rect // relative to the sheet: 0-1 of its width and height
+	lines int
+	chars float64 // characters per width of the sheet, from their spacing; 0 when unclear
+	score float64 // 0-1
+}
+
+const zoneWidth = 800
+
+// findZone looks for a machine readable zone on a rectified sheet, in the lower
+// or the upper part. Doc 9303-3: OCR-B size 1, 10 characters per inch.
+func findZone(sheet gocv.Mat) (zone, bool) {
+	h := max(1, sheet.Rows()*zoneWidth/max(1, sheet.Cols()))
+	small, grey, dark := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
+	defer small.Close()
+	defer grey.Close()
+	defer dark.Close()
+	gocv.Resize(sheet, &small, image.Pt(zoneWidth, h), 0, 0, gocv.InterpolationArea)
+	gocv.CvtColor(small, &grey, gocv.ColorBGRToGray)
+	k := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(17, 13))
+	defer k.Close()
+	gocv.MorphologyEx(grey, &dark, gocv.MorphBlackhat, k)
+	p, err := dark.DataPtrUint8()
+	if err != nil {
+		return zone{}, false
+	}
+	const cells = 40
+	cell := zoneWidth / cells
+	// Row by row: in how many of the cells is there something dark?
+	cover := make([]float64, h)
+	lift := make([]float64, h)
+	for y := range cover {
+		row := p[y*zoneWidth : (y+1)*zoneWidth]
+		var mean float64
+		for _, v := range row {
+			mean += float64(v)
+		}
+		mean /= zoneWidth
+		lift[y] = mean
+		floor := math.Max(14, 0.9*mean)
+		for c := 0; c < cells; c++ {
+			top := byte(0)
+			for _, v := range row[c*cell : (c+1)*cell] {
+				top = max(top, v)
+			}
+			if float64(top) > floor {
+				cover[y] += 1.0 / cells
+			}
+		}
+	}
+	var runs [][2]int
+	for y := 0; y < h; y++ {
+		if cover[y] < 0.72 {
+			continue
+		}
+		e := y
+		for e < h && cover[e] >= 0.62 {
+			e++
+		}
+		if n := e - y; n >= 8 && n <= 44 {
+			runs = append(runs, [2]int{y, e})
+		}
+		y = e
+	}
+	best, found := zone{}, false
+	for i := range runs {
+		group := [][2]int{runs[i]}
+		for j := i + 1; j < len(runs) && len(group) < 3; j++ {
+			last := group[len(group)-1]
+			gap := runs[j][0] - last[1]
+			a, b := float64(last[1]-last[0]), float64(runs[j][1]-runs[j][0])
+			if gap > 36 || math.Min(a, b) < 0.5*math.Max(a, b) {
+				break
+			}
+			group = append(group, runs[j])
+		}
+		if len(group) < 2 {
+			continue
+		}
+		z := zone{lines: len(group)}
+		top, bottom := group[0][0], group[len(group)-1][1]
+		z.rect = photo.Rect{X: 0.03, Y: float64(top) / float64(h), W: 0.94, H: float64(bottom-top) / float64(h)}
+		var power float64
+		z.chars, power = spacing(p, group)
+		z.score = math.Min(1, 0.35*float64(len(group)-1)+power)
+		if mid := z.rect.Y + z.rect.H/2; mid > 0.38 && mid < 0.62 {
+			z.score *= 0.4 // neither at the foot nor at the head
+		}
+		if z.score > best.score {
+			best, found = z, true
+		}
+	}
+	return best, found && best.score > 0.45
+}
+
+// spacing measures the period of the characters: every line's column profile is
+// correlated with waves of 26 to 54 periods per width, and the powers added.
+func spacing(p []byte, lines [][2]int) (chars, power float64) {
+	const lo, hi, step = 26.0, 54.0, 0.25
+	n := int((hi-lo)/step) + 1
+	sum := make([]float64, n)
+	var total float64
+	profile := make([]float64, zoneWidth)
+	for _, l := range lines {
+		var mean float64
+		for x := range profile {
+			profile[x] = 0
+			for y := l[0]; y < l[1]; y++ {
+				profile[x] += float64(p[y*zoneWidth+x])
+			}
+			mean += profile[x] / zoneWidth
+		}
+		var energy float64
+		for x := range profile {
+			// Hann window: the zone does not reach the sheet's edges.
+			profile[x] = (profile[x] - mean) * math.Sin(math.Pi*(float64(x)+0.5)/zoneWidth)
+			energy += profile[x] * profile[x]
+		}
+		if energy == 0 {
+			continue
+		}
+		total++
+		for i := range sum {
+			f := 2 * math.Pi * (lo + float64(i)*step) / zoneWidth
+			var re, im float64
+			s, c := math.Sincos(f)
+			cr, ci := 1.0, 0.0
+			for _, v := range profile {
+				re += v * cr
+				im += v * ci
+				cr, ci = cr*c-ci*s, cr*s+ci*c
+			}
+			sum[i] += (re*re + im*im) / (energy * zoneWidth / 2)
+		}
+	}
+	if total == 0 {
+		return 0, 0
+	}
+	best := 0
+	for i := range sum {
+		if sum[i] > sum[best] {
+			best = i
+		}
+	}
+	power = sum[best] / total
+	if power < 0.08 {
+		return 0, power
+	}
+	return lo + float64(best)*step, power
+}
