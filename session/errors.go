@@ -71,3 +71,5 @@ func (e *ConflictError) Error() string {
 }
 
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+func isNoTransition(err error) bool { return errors.Is(err, ErrNoTransition) }

@@ -46,6 +46,7 @@ CREATE TABLE evidence (
     kind       TEXT NOT NULL,
     object     TEXT NOT NULL,
     sha256     TEXT NOT NULL,
+    salt       TEXT NOT NULL,
     size       BIGINT NOT NULL,
     findings   TEXT NOT NULL,
     at         BIGINT NOT NULL

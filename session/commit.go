@@ -1,0 +1,270 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proofline/proofline/audit"
+	"github.com/proofline/proofline/storage"
+)
+
+// Every audited write goes through one goroutine per store, which runs waiting
+// writes one after another in one transaction and commits them together. The
+// audit log serialises them anyway (each needs the head of the tree), and a
+// commit costs an fsync: sharing it is what lets many cases move at once. A
+// write that fails is taken out and the others of its batch run again without
+// it. Writes that leave no audit entry (stage results, leases, the outbox's
+// progress) run side by side on PostgreSQL; SQLite has one writer, so there
+// they share the same commits.
+
+// job is one write waiting for its commit.
+type job struct {
+	ctx    context.Context
+	fn     func(*Tx) error
+	result chan error
+}
+
+// maxBatch bounds how long a write can wait for the others of its transaction.
+const maxBatch = 64
+
+// errClosed answers writes after Close.
+var errClosed = errors.New("store is closed")
+
+// Tx is an open transaction, for use inside Apply's function only. The function
+// can run more than once before it is committed, so it must have no effect but
+// through Tx; it must be quick, as other writers wait, and must not call the
+// Store.
+type Tx struct {
+	// Session is the session as it will be after the event.
+	Session *Session
+	// Now is the time of the transaction.
+	Now time.Time
+
+	s       *Store
+	ctx     context.Context
+	cancel  context.CancelFunc
+	tx      *sql.Tx
+	entries []audit.Entry
+	wrote   bool
+}
+
+// write runs fn in a transaction and returns once it is committed, or failed.
+func (s *Store) write(ctx context.Context, doing string, fn func(*Tx) error) error {
+	j := &job{ctx: ctx, fn: fn, result: make(chan error, 1)}
+	select {
+	case s.batches <- j:
+	case <-s.closing:
+		return fmt.Errorf("%s: %w", doing, errClosed)
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
+	}
+	// Once accepted, the write is committed or not whatever becomes of ctx;
+	// waiting for the answer is what lets the caller say which.
+	if err := <-j.result; err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// writeApart is write for what leaves no audit entry.
+func (s *Store) writeApart(ctx context.Context, doing string, fn func(*Tx) error) error {
+	if !s.postgres {
+		return s.write(ctx, doing, fn)
+	}
+	j := &job{ctx: ctx, fn: fn, result: make(chan error, 1)}
+	s.runAlone(j)
+	if err := <-j.result; err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+func (s *Store) commitLoop() {
+	defer close(s.done)
+	for {
+		select {
+		case <-s.closing:
+			return
+		case j := <-s.batches:
+			s.runBatch(j)
+		}
+	}
+}
+
+// runBatch commits j together with whatever waits behind it.
+func (s *Store) runBatch(j *job) {
+	var ran []*job
+	tx, err := s.begin()
+	if err != nil {
+		j.result <- err
+		return
+	}
+	more := func() bool {
+		if len(ran) >= maxBatch {
+			return false
+		}
+		select {
+		case j = <-s.batches:
+			return true
+		default:
+			return false
+		}
+	}
+	for ok := true; ok; ok = more() {
+		refused, broken := tx.run(j)
+		switch {
+		case broken != nil:
+			// Part of j is in the transaction, or the database failed: nothing
+			// of it may stay. Each starts again alone.
+			tx.rollback()
+			for _, r := range append(ran, j) {
+				s.runAlone(r)
+			}
+			return
+		case refused != nil:
+			j.result <- refused
+		default:
+			ran = append(ran, j)
+		}
+	}
+	if err := tx.commit(); transient(err) {
+		for _, r := range ran {
+			s.runAlone(r)
+		}
+		return
+	} else if err != nil {
+		// Running again could do twice what was committed before the
+		// connection broke. The callers are told; a repeated event is a no-op.
+		for _, r := range ran {
+			r.result <- err
+		}
+		return
+	}
+	for _, r := range ran {
+		r.result <- nil
+	}
+}
+
+// runAlone gives j a transaction of its own, again while the database asks for
+// it.
+func (s *Store) runAlone(j *job) {
+	var err error
+	for try := range 8 {
+		if try > 0 {
+			time.Sleep(time.Duration(1<<try) * time.Millisecond)
+		}
+		var tx *Tx
+		if tx, err = s.begin(); err != nil {
+			break
+		}
+		refused, broken := tx.run(j)
+		if err = errors.Join(refused, broken); err != nil {
+			tx.rollback()
+		} else {
+			err = tx.commit()
+		}
+		if !transient(err) {
+			break
+		}
+	}
+	j.result <- err
+}
+
+// txTimeout bounds a transaction against a database that hangs; the caller then
+// learns that the outcome is unknown.
+const txTimeout = 30 * time.Second
+
+func (s *Store) begin() (*Tx, error) {
+	// Not the callers' contexts: one that is cancelled must not roll back the
+	// others' work.
+	ctx, cancel := context.WithTimeout(context.Background(), txTimeout)
+	tx, err := s.wdb.BeginTx(ctx, nil)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("begin transaction: %w", err)
+	}
+	return &Tx{s: s, ctx: ctx, cancel: cancel, tx: tx, Now: s.now().UTC().Truncate(time.Microsecond)}, nil
+}
+
+// run executes one job. refused: it changed nothing and the transaction is
+// good; broken: the transaction must be rolled back.
+func (tx *Tx) run(j *job) (refused, broken error) {
+	if err := j.ctx.Err(); err != nil {
+		return context.Cause(j.ctx), nil
+	}
+	tx.Session, tx.wrote = nil, false
+	entries := len(tx.entries)
+	err := tx.call(j.fn)
+	if err == nil {
+		return nil, nil
+	}
+	tx.entries = tx.entries[:entries]
+	if !tx.wrote && slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
+		return err, nil
+	}
+	return nil, err
+}
+
+// refusals are the errors that come from looking at rows, not from the
+// database.
+var refusals = []error{ErrNotFound, ErrConflict, ErrInvalid, ErrLeased, ErrLeaseLost, ErrNotRunnable,
+	ErrIdempotencyInFlight, ErrIdempotencyMismatch, storage.ErrNotFound, storage.ErrExists}
+
+// call turns a panic into an error: it happens on the store's goroutine, where
+// no caller could recover it.
+func (tx *Tx) call(fn func(*Tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a store transaction: %v", p)
+		}
+	}()
+	return fn(tx)
+}
+
+func (tx *Tx) rollback() {
+	tx.tx.Rollback()
+	tx.cancel()
+}
+
+// commit appends the audit entries of the batch and commits.
+func (tx *Tx) commit() error {
+	defer tx.cancel()
+	if err := tx.appendAudit(); err != nil {
+		tx.tx.Rollback()
+		return err
+	}
+	if err := tx.tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func (tx *Tx) exec(q string, args ...any) (rows int64, err error) {
+	r, err := tx.tx.ExecContext(tx.ctx, tx.s.bind(q), args...)
+	if err != nil {
+		return 0, err
+	}
+	rows, err = r.RowsAffected()
+	tx.wrote = tx.wrote || rows != 0
+	return rows, err
+}
+
+func (tx *Tx) row(q string, args ...any) *sql.Row {
+	return tx.tx.QueryRowContext(tx.ctx, tx.s.bind(q), args...)
+}
+
+func (tx *Tx) rows(q string, args ...any) (*sql.Rows, error) {
+	return tx.tx.QueryContext(tx.ctx, tx.s.bind(q), args...)
+}
+
+func (s *Store) queryRow(ctx context.Context, q string, args ...any) *sql.Row {
+	return s.read.QueryRowContext(ctx, s.bind(q), args...)
+}
+
+func (s *Store) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return s.read.QueryContext(ctx, s.bind(q), args...)
+}

@@ -1,0 +1,188 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/proofline/proofline/audit"
+)
+
+const evidenceColumns = "id, session, attempt, kind, object, sha256, salt, size, findings, at"
+
+// PutEvidence records an accepted photo on a session in capture_in_progress. It
+// is Apply with EvidenceAdded and Tx.PutEvidence.
+func (s *Store) PutEvidence(ctx context.Context, by Actor, e Evidence) (*Session, error) {
+	return s.Apply(ctx, e.Session, AnyVersion, Event{Kind: EvidenceAdded, Actor: by, Attempt: e.Attempt,
+		Refs: map[string]string{"kind": e.Kind, "object": e.Object}},
+		func(tx *Tx) error { return tx.PutEvidence(e) })
+}
+
+// PutEvidence records e for the session of the transaction.
+func (tx *Tx) PutEvidence(e Evidence) error {
+	if e.Kind == "" || e.Object == "" || len(e.Findings) > 1<<20 {
+		return fmt.Errorf("%w: evidence needs a kind and an object, and at most 1 MiB of findings", ErrInvalid)
+	}
+	if e.ID == "" {
+		e.ID = tx.s.ids.next(EvidencePrefix, tx.Now)
+	}
+	// The log commits to the photo without telling its digest: with the salt,
+	// which erasure forgets, the commitment proves which photo was judged;
+	// without it, it says nothing.
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	_, err := tx.exec("INSERT INTO evidence ("+evidenceColumns+") VALUES ("+marks(10)+")", e.ID, tx.Session.ID, tx.Session.Attempt,
+		e.Kind, e.Object, e.SHA256, hex.EncodeToString(salt), e.Size, string(e.Findings), micros(tx.Now))
+	if err != nil {
+		return fmt.Errorf("record evidence: %w", err)
+	}
+	tx.Audit(audit.Entry{Actor: string(System), Action: "evidence.committed", Session: tx.Session.ID, Tenant: tx.Session.Tenant,
+		Attempt: tx.Session.Attempt, Refs: map[string]string{"evidence": e.ID, "object": e.Object, "kind": e.Kind},
+		Hashes: map[string]string{"evidence": Commitment(salt, e.SHA256)}, Correlation: tx.Session.CorrelationID})
+	return nil
+}
+
+// Commitment is the salted hash by which the audit log knows a photo.
+func Commitment(salt []byte, sha256hex string) string {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write([]byte(sha256hex))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Evidence returns what an attempt is judged on: the newest photo of each kind
+// up to that attempt, in order of kind. A kind that was not taken again is
+// carried over; Evidence.Attempt tells.
+func (s *Store) Evidence(ctx context.Context, session string, attempt int) ([]Evidence, error) {
+	rows, err := s.query(ctx, "SELECT "+evidenceColumns+" FROM evidence WHERE session = ? AND attempt <= ? ORDER BY id", session, attempt)
+	if err != nil {
+		return nil, fmt.Errorf("read evidence of %s: %w", session, err)
+	}
+	defer rows.Close()
+	newest := map[string]Evidence{}
+	for rows.Next() {
+		var e Evidence
+		var salt, findings string
+		var at int64
+		if err := rows.Scan(&e.ID, &e.Session, &e.Attempt, &e.Kind, &e.Object, &e.SHA256, &salt, &e.Size, &findings, &at); err != nil {
+			return nil, fmt.Errorf("read evidence of %s: %w", session, err)
+		}
+		if findings != "" {
+			e.Findings = json.RawMessage(findings)
+		}
+		e.At = fromMicros(at)
+		newest[e.Kind] = e
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read evidence of %s: %w", session, err)
+	}
+	out := make([]Evidence, 0, len(newest))
+	for _, e := range newest {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Evidence) int { return strings.Compare(a.Kind, b.Kind) })
+	return out, nil
+}
+
+// PutStage stores a stage's result unless there is one for the same attempt,
+// stage and input already, and returns the one that is stored: of two workers,
+// both go on with the first one's result.
+func (s *Store) PutStage(ctx context.Context, r StageResult) (StageResult, error) {
+	if r.Session == "" || r.Attempt < 1 || r.Stage == "" || r.InputHash == "" || !json.Valid(r.Body) || len(r.Body) > 4<<20 {
+		return StageResult{}, fmt.Errorf("store stage: %w: session, attempt, stage, input hash and a JSON body of at most 4 MiB are needed", ErrInvalid)
+	}
+	err := s.writeApart(ctx, "store stage "+r.Stage, func(tx *Tx) error {
+		n, err := tx.exec(`INSERT INTO stage_results (session, attempt, stage, input_hash, body, at) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (session, attempt, stage, input_hash) DO NOTHING`, r.Session, r.Attempt, r.Stage, r.InputHash, string(r.Body), micros(tx.Now))
+		if err != nil {
+			return err
+		}
+		if r.At = tx.Now; n == 1 {
+			return nil
+		}
+		var body string
+		var at int64
+		if err := tx.row("SELECT body, at FROM stage_results WHERE session = ? AND attempt = ? AND stage = ? AND input_hash = ?",
+			r.Session, r.Attempt, r.Stage, r.InputHash).Scan(&body, &at); err != nil {
+			return err
+		}
+		r.Body, r.At = json.RawMessage(body), fromMicros(at)
+		return nil
+	})
+	if err != nil {
+		return StageResult{}, err
+	}
+	return r, nil
+}
+
+// Stages returns the stored results of an attempt, oldest first.
+func (s *Store) Stages(ctx context.Context, session string, attempt int) ([]StageResult, error) {
+	rows, err := s.query(ctx, "SELECT session, attempt, stage, input_hash, body, at FROM stage_results WHERE session = ? AND attempt = ? ORDER BY at, stage", session, attempt)
+	if err != nil {
+		return nil, fmt.Errorf("read stages of %s: %w", session, err)
+	}
+	defer rows.Close()
+	var out []StageResult
+	for rows.Next() {
+		var r StageResult
+		var body string
+		var at int64
+		if err := rows.Scan(&r.Session, &r.Attempt, &r.Stage, &r.InputHash, &body, &at); err != nil {
+			return nil, fmt.Errorf("read stages of %s: %w", session, err)
+		}
+		r.Body, r.At = json.RawMessage(body), fromMicros(at)
+		out = append(out, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read stages of %s: %w", session, err)
+	}
+	return out, nil
+}
+
+// RequestErasure queues the erasure of all evidence of a session, in whatever
+// state it is, and audits who asked. reason is a short code. It ends no open
+// session; ConsentWithdrawn does both.
+func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, reason string) error {
+	return s.write(ctx, "request erasure", func(tx *Tx) error {
+		ses, err := tx.lockSession(session)
+		if err != nil {
+			return err
+		}
+		tx.Audit(audit.Entry{Actor: by.String(), Action: "evidence.erasure_requested", Session: ses.ID, Tenant: ses.Tenant,
+			Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason)}, Correlation: ses.CorrelationID})
+		return tx.Enqueue(KindErase, ses.ID, ses.Attempt, clip(reason), ses.CorrelationID)
+	})
+}
+
+// EvidenceErased records that the vault has erased a session's evidence:
+// digests and salts go, the relying service is told, and the audit entry holds
+// the certificate's id and hash. It also finishes the outbox row that asked.
+func (s *Store) EvidenceErased(ctx context.Context, outboxID, session string, by Actor, refs, hashes map[string]string) error {
+	return s.write(ctx, "record erasure", func(tx *Tx) error {
+		ses, err := tx.lockSession(session)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec("UPDATE evidence SET sha256 = '', salt = '' WHERE session = ?", session); err != nil {
+			return err
+		}
+		if outboxID != "" {
+			if err := tx.setOutbox(outboxID, Done, "", tx.Now, 0); err != nil {
+				return err
+			}
+		}
+		// The sequence of the event must differ from that of the last transition.
+		ses.Version++
+		if _, err := tx.exec("UPDATE sessions SET version = ?, updated_at = ? WHERE id = ?", ses.Version, micros(tx.Now), session); err != nil {
+			return err
+		}
+		tx.Audit(audit.Entry{Actor: by.String(), Action: "evidence.erased", Session: ses.ID, Tenant: ses.Tenant,
+			Attempt: ses.Attempt, Refs: refs, Hashes: hashes, Correlation: ses.CorrelationID})
+		return tx.announce(ses, ses.State, NoticeErased, nil)
+	})
+}
