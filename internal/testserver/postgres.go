@@ -34,7 +34,8 @@ type PostgresServer struct {
 var cluster struct {
 	sync.Mutex
 	*process
-	dir string
+	dir   string
+	alive *os.File // kept open for the life of the process, see reap
 }
 
 var errNoPostgres = errors.New("install the Debian package postgresql")
@@ -201,8 +202,6 @@ func reap(dir string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("watch the test cluster: %w", err)
 	}
-	reaperPipe = w // kept open for the life of the process
+	cluster.alive = w
 	return nil
 }
-
-var reaperPipe *os.File
