@@ -5,9 +5,15 @@
 // picture the value comes from. Nothing here is good or bad: thresholds belong
 // to the policy. docs/quality.md says for every measure what it is, which
 // direction is better and where its default threshold comes from.
+//
+// Lengths on a document are millimetres wherever its size is known, so that the
+// same blur measures the same at every resolution.
 package quality
 
 import (
+	"image"
+	"math"
+
 	"gocv.io/x/gocv"
 
 	"github.com/proofline/proofline/photo"
@@ -23,29 +29,112 @@ type Measure struct {
 
 // DocumentInfo is what is known about a rectified document.
 type DocumentInfo struct {
-	Quad                    photo.Quad  // in the photo
-	PxPerMM                 float64     // of the rectified picture; 0 when the size is unknown
-	SourcePxPerMM           float64     // resolution the photo itself had on the document; 0 when unknown
-	CutOff                  []string    // sides that lie outside the photo: "top", "right", "bottom", "left"
-	Class                   string      // document.Class
-	MRZ                     *photo.Rect // zones, in the rectified picture
-	Portrait                *photo.Rect
-	FrameWidth, FrameHeight int // of the photo that Quad refers to
+	Quad          photo.Quad  // its corners in the photo
+	PxPerMM       float64     // of the rectified picture; 0 when the size is unknown
+	SourcePxPerMM float64     // what the photo itself resolves; 0 when unknown
+	CutOff        []string    // sides that lie outside the photo: "top", "right", "bottom", "left"
+	Class         string      // a document.Class
+	MRZ           *photo.Rect // zones, in the rectified picture
+	Portrait      *photo.Rect
+	FrameWidth    int       // of the photo that Quad refers to; 0 when unknown
+	FrameHeight   int       //
+	Photo         *gocv.Mat // that photo, for what straightening destroys; may be nil
 }
 
 // FaceInfo is a detected face: its box and its points (right eye, left eye,
-// nose, mouth centre, then optional ones), in pixels of the picture.
+// nose, mouth centre, then optionally right ear, left ear), in pixels.
 type FaceInfo struct {
 	Box    photo.Rect
 	Points []photo.Point
-	Count  int // faces in the picture, for face.count
+	Count  int // faces in the picture; 0 when not counted
 }
 
-// Photo measures a whole photo.
-func Photo(m gocv.Mat) []Measure { return nil }
+// raster is a picture at working size, as slices.
+type raster struct {
+	w, h   int
+	bgr    []byte
+	luma   []byte  // Rec. 601
+	scale  float64 // pixels of the picture handed in per pixel here
+	mats   []gocv.Mat
+	colour gocv.Mat
+	grey   gocv.Mat
+}
 
-// Document measures a rectified document.
-func Document(doc gocv.Mat, d DocumentInfo) []Measure { return nil }
+// newRaster reduces m by scale (1 or more) and takes its luminance.
+func newRaster(m gocv.Mat, scale float64) (*raster, bool) {
+	if m.Empty() || m.Type() != gocv.MatTypeCV8UC3 || m.Cols() < 16 || m.Rows() < 16 {
+		return nil, false
+	}
+	r := &raster{scale: math.Max(1, scale)}
+	r.colour = gocv.NewMat()
+	r.grey = gocv.NewMat()
+	r.mats = []gocv.Mat{r.colour, r.grey}
+	if r.scale > 1 {
+		sz := image.Pt(max(16, int(float64(m.Cols())/r.scale)), max(16, int(float64(m.Rows())/r.scale)))
+		gocv.Resize(m, &r.colour, sz, 0, 0, gocv.InterpolationArea)
+	} else {
+		m.CopyTo(&r.colour) // a region of a larger picture is not contiguous
+	}
+	gocv.CvtColor(r.colour, &r.grey, gocv.ColorBGRToGray)
+	r.w, r.h = r.colour.Cols(), r.colour.Rows()
+	var err1, err2 error
+	r.bgr, err1 = r.colour.DataPtrUint8()
+	r.luma, err2 = r.grey.DataPtrUint8()
+	if err1 != nil || err2 != nil {
+		r.close()
+		return nil, false
+	}
+	return r, true
+}
 
-// Face measures a face.
-func Face(m gocv.Mat, f FaceInfo) []Measure { return nil }
+func (r *raster) close() {
+	for i := range r.mats {
+		r.mats[i].Close()
+	}
+}
+
+// rect converts a rectangle of the raster to pixels of the picture handed in.
+func (r *raster) rect(x, y, w, h int) photo.Rect {
+	s := r.scale
+	return photo.Rect{X: float64(x) * s, Y: float64(y) * s, W: float64(w) * s, H: float64(h) * s}
+}
+
+// clip converts a rectangle of the picture handed in to one of the raster.
+func (r *raster) clip(p photo.Rect) image.Rectangle {
+	s := 1 / r.scale
+	return photo.Rect{X: p.X * s, Y: p.Y * s, W: p.W * s, H: p.H * s}.Bounds(r.w, r.h)
+}
+
+// histogram of the luminance inside b.
+func (r *raster) histogram(b image.Rectangle) (h [256]int, n int) {
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for _, v := range r.luma[y*r.w+b.Min.X : y*r.w+b.Max.X] {
+			h[v]++
+		}
+	}
+	return h, b.Dx() * b.Dy()
+}
+
+func (r *raster) bounds() image.Rectangle { return image.Rect(0, 0, r.w, r.h) }
+
+// percentile of a histogram of n values, 0-255.
+func percentile(h *[256]int, n int, p float64) float64 {
+	want, sum := int(p*float64(n)), 0
+	for v := range h {
+		if sum += h[v]; sum > want {
+			return float64(v)
+		}
+	}
+	return 255
+}
+
+// tiles divides the raster into nx × ny rectangles.
+func (r *raster) tiles(nx, ny int) []image.Rectangle {
+	out := make([]image.Rectangle, 0, nx*ny)
+	for j := 0; j < ny; j++ {
+		for i := 0; i < nx; i++ {
+			out = append(out, image.Rect(i*r.w/nx, j*r.h/ny, (i+1)*r.w/nx, (j+1)*r.h/ny))
+		}
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package quality
+
+import (
+	"image"
+	"math"
+
+	"gocv.io/x/gocv"
+
+	"github.com/proofline/proofline/photo"
+)
+
+// Face measures a face. Names and definitions follow ISO/IEC 29794-5 where its
+// measure needs no trained model; head pose is derived from the points alone
+// and coarse.
+func Face(m gocv.Mat, f FaceInfo) []Measure {
+	var out []Measure
+	add := func(name string, v float64, unit string) {
+		out = append(out, Measure{Name: "face." + name, Value: round(v), Unit: unit, Regions: []photo.Rect{f.Box}})
+	}
+	if f.Count > 0 {
+		add("count", float64(f.Count), "faces")
+	}
+	var apart float64
+	if len(f.Points) >= 2 {
+		apart = f.Points[0].Distance(f.Points[1])
+		add("inter_eye_px", apart, "px")
+		d := f.Points[1].Sub(f.Points[0])
+		if d.X < 0 {
+			d.X, d.Y = -d.X, -d.Y
+		}
+		add("pose_roll", math.Atan2(d.Y, d.X)*180/math.Pi, "degrees")
+	}
+	if len(f.Points) >= 3 && apart > 0 {
+		add("pose_yaw", yaw(f.Points, apart), "degrees")
+	}
+
+	b := f.Box.Bounds(m.Cols(), m.Rows())
+	if b.Dx() < 24 || b.Dy() < 24 {
+		return out
+	}
+	region := m.Region(b)
+	defer region.Close()
+	// A face of 256 px across shows all that the measures need.
+	r, ok := newRaster(region, float64(b.Dx())/256)
+	if !ok {
+		return out
+	}
+	defer r.close()
+	if apart > 0 {
+		bl := measureBlur(r)
+		add("sharpness", resolved(bl.sigma, apart/r.scale), "cycles/inter-eye")
+	}
+	inner := image.Rect(r.w/8, r.h/8, r.w*7/8, r.h*7/8)
+	h, n := r.histogram(inner)
+	under, over := 0, 0
+	for v := range h {
+		if v <= 25 {
+			under += h[v]
+		}
+		if v >= 247 {
+			over += h[v]
+		}
+	}
+	add("under_exposure", float64(under)/math.Max(1, float64(n)), "share")
+	add("over_exposure", float64(over)/math.Max(1, float64(n)), "share")
+	add("illumination_uniformity", uniformity(r, f, b), "share")
+	return out
+}
+
+// noseDepth is how far the tip of the nose stands before the plane of the eyes,
+// in units of the distance between the eyes (anthropometric means: 35 mm of 63).
+const noseDepth = 0.55
+
+// yaw turns the sideways offset of the nose from the middle of the eyes, along
+// the line through the eyes, into an angle. Positive: towards the left eye's
+// side of the picture.
+func yaw(p []photo.Point, apart float64) float64 {
+	ex, ey := (p[1].X-p[0].X)/apart, (p[1].Y-p[0].Y)/apart
+	mid := photo.Point{X: (p[0].X + p[1].X) / 2, Y: (p[0].Y + p[1].Y) / 2}
+	off := ((p[2].X-mid.X)*ex + (p[2].Y-mid.Y)*ey) / apart
+	// apart shrinks by cos(yaw) while the nose moves by depth·sin(yaw).
+	return math.Atan(off/noseDepth) * 180 / math.Pi
+}
+
+// uniformity is the overlap of the luminance histograms of the two cheeks (ISO
+// /IEC 29794-5, illumination uniformity): 1 when both are lit alike.
+func uniformity(r *raster, f FaceInfo, b image.Rectangle) float64 {
+	left := image.Rect(r.w/6, r.h*45/100, r.w*42/100, r.h*75/100)
+	right := image.Rect(r.w*58/100, r.h*45/100, r.w*5/6, r.h*75/100)
+	if len(f.Points) >= 4 {
+		// A square below each eye, beside the nose: side 0.3 of the distance
+		// between the eyes, centred on the cheek.
+		s := f.Points[0].Distance(f.Points[1]) * 0.3
+		cheek := func(eye photo.Point) image.Rectangle {
+			c := photo.Point{X: eye.X, Y: (eye.Y + f.Points[3].Y) / 2}
+			return r.clip(photo.Rect{X: c.X - s/2 - float64(b.Min.X), Y: c.Y - s/2 - float64(b.Min.Y), W: s, H: s})
+		}
+		left, right = cheek(f.Points[0]), cheek(f.Points[1])
+	}
+	hl, nl := r.histogram(left)
+	hr, nr := r.histogram(right)
+	if nl < 16 || nr < 16 {
+		return 0
+	}
+	sum := 0.0
+	for i := 0; i < 256; i += 8 { // bins of 8 levels
+		a, c := 0, 0
+		for j := i; j < i+8; j++ {
+			a, c = a+hl[j], c+hr[j]
+		}
+		sum += math.Min(float64(a)/float64(nl), float64(c)/float64(nr))
+	}
+	return sum
+}

@@ -1,0 +1,150 @@
+package quality
+
+import (
+	"image"
+	"math"
+
+	"gocv.io/x/gocv"
+)
+
+// spot is a specular reflection: an area burnt to white that fades out softly
+// into a surface darker than white.
+type spot struct {
+	box  image.Rectangle
+	area int
+}
+
+// clipped is the level from which all channels count as burnt out. Phones clip
+// below 255 because JPEG rounds.
+const clipped = 249
+
+// findGlare returns the reflections and a mask (255 inside them). What is not
+// glare: white paper, which is as bright where nothing reflects, or ends at a
+// sharp printed edge; and holograms, whose colours leave a channel unclipped.
+func findGlare(r *raster) ([]spot, gocv.Mat) {
+	w, h := r.w, r.h
+	burnt := gocv.NewMatWithSize(h, w, gocv.MatTypeCV8UC1)
+	out := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(0, 0, 0, 0), h, w, gocv.MatTypeCV8UC1)
+	defer burnt.Close()
+	b, err := burnt.DataPtrUint8()
+	o, err2 := out.DataPtrUint8()
+	if err != nil || err2 != nil {
+		return nil, out
+	}
+	any := false
+	for i := range b {
+		b[i] = 0
+		if p := r.bgr[3*i:]; p[0] >= clipped && p[1] >= clipped && p[2] >= clipped {
+			b[i], any = 255, true
+		}
+	}
+	if !any {
+		return nil, out
+	}
+	// Specks of ink or noise inside a reflection belong to it; single burnt
+	// pixels (embossing, dust) do not make one.
+	k := gocv.GetStructuringElement(gocv.MorphEllipse, image.Pt(5, 5))
+	defer k.Close()
+	gocv.MorphologyEx(burnt, &burnt, gocv.MorphOpen, k)
+	gocv.MorphologyEx(burnt, &burnt, gocv.MorphClose, k)
+	if b, err = burnt.DataPtrUint8(); err != nil {
+		return nil, out
+	}
+	labels, stats, centroids := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
+	defer labels.Close()
+	defer stats.Close()
+	defer centroids.Close()
+	n := gocv.ConnectedComponentsWithStats(burnt, &labels, &stats, &centroids)
+	least := max(60, w*h/2000)
+	var spots []spot
+	labels.ConvertTo(&labels, gocv.MatTypeCV32F) // gocv has no view of 32-bit integers
+	lab, err := labels.DataPtrFloat32()
+	if err != nil {
+		return nil, out
+	}
+	for c := 1; c < n; c++ {
+		area := int(stats.GetIntAt(c, 4))
+		if area < least {
+			continue
+		}
+		box := image.Rect(int(stats.GetIntAt(c, 0)), int(stats.GetIntAt(c, 1)), 0, 0)
+		box.Max = box.Min.Add(image.Pt(int(stats.GetIntAt(c, 2)), int(stats.GetIntAt(c, 3))))
+		if !r.fades(lab, float32(c), box) {
+			continue
+		}
+		spots = append(spots, spot{box, area})
+		for y := box.Min.Y; y < box.Max.Y; y++ {
+			for x := box.Min.X; x < box.Max.X; x++ {
+				if lab[y*w+x] == float32(c) {
+					o[y*w+x] = 255
+				}
+			}
+		}
+	}
+	return spots, out
+}
+
+// fades looks outward from a burnt area in 32 directions. A reflection's
+// brightness falls gradually, over more than the width of a printed edge, to a
+// surface that is clearly darker.
+func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
+	w, h := r.w, r.h
+	reach := max(24, w/9)
+	cx, cy := 0.0, 0.0
+	cnt := 0.0
+	for y := box.Min.Y; y < box.Max.Y; y += 2 {
+		for x := box.Min.X; x < box.Max.X; x += 2 {
+			if lab[y*w+x] == c {
+				cx, cy, cnt = cx+float64(x), cy+float64(y), cnt+1
+			}
+		}
+	}
+	if cnt == 0 {
+		return false
+	}
+	cx, cy = cx/cnt, cy/cnt
+	soft, hard, rays := 0, 0, 0
+	for k := 0; k < 32; k++ {
+		sin, cos := math.Sincos(2 * math.Pi * float64(k) / 32)
+		// Last burnt pixel of this area along the ray.
+		last := -1.0
+		limit := float64(box.Dx() + box.Dy())
+		for t := 0.0; t < limit; t++ {
+			x, y := int(cx+t*cos), int(cy+t*sin)
+			if x < 0 || y < 0 || x >= w || y >= h {
+				break
+			}
+			if lab[y*w+x] == c {
+				last = t
+			}
+		}
+		if last < 0 {
+			continue
+		}
+		near, nearN, far, farN := 0.0, 0.0, 0.0, 0.0
+		for t := 1.0; t <= float64(reach); t++ {
+			x, y := int(cx+(last+t)*cos), int(cy+(last+t)*sin)
+			if x < 0 || y < 0 || x >= w || y >= h {
+				break
+			}
+			v := float64(r.luma[y*w+x])
+			if t <= float64(reach)/8 {
+				near, nearN = near+v, nearN+1
+			} else if t > float64(reach)/2 {
+				far, farN = far+v, farN+1
+			}
+		}
+		if nearN < 3 || farN < 3 {
+			continue
+		}
+		rays++
+		near, far = near/nearN, far/farN
+		switch {
+		case near > 215 && near-far > 12:
+			soft++
+		case near <= 215 || far > 240:
+			hard++
+		}
+	}
+	return rays >= 6 && soft*2 > rays && soft > hard
+}

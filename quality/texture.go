@@ -1,0 +1,130 @@
+package quality
+
+import (
+	"image"
+	"math"
+
+	"gocv.io/x/gocv"
+)
+
+// blockiness compares the steps across the 8 × 8 grid of JPEG with the steps
+// between the grid lines, along rows and columns (after Wang, Bovik and Evans,
+// "Blind measurement of blocking artifacts in images", 2000, in the pixel
+// domain). 1 is no blocks; the grid's phase is searched, because photos are
+// cropped.
+func blockiness(r *raster) float64 {
+	var across, down [8]float64
+	var nAcross, nDown [8]float64
+	w, h, p := r.w, r.h, r.luma
+	for y := 2; y < h-2; y += 2 {
+		for x := 2; x < w-3; x++ {
+			i := y*w + x
+			// A step minus the mean of the steps beside it: edges and slopes of
+			// the picture cancel.
+			d := math.Abs(float64(int(p[i+1])-int(p[i]))) - (math.Abs(float64(int(p[i])-int(p[i-1])))+math.Abs(float64(int(p[i+2])-int(p[i+1]))))/2
+			across[x&7] += clampTo(d, 12)
+			nAcross[x&7]++
+		}
+	}
+	for y := 2; y < h-3; y++ {
+		for x := 2; x < w-2; x += 2 {
+			i := y*w + x
+			d := math.Abs(float64(int(p[i+w])-int(p[i]))) - (math.Abs(float64(int(p[i])-int(p[i-w])))+math.Abs(float64(int(p[i+2*w])-int(p[i+w]))))/2
+			down[y&7] += clampTo(d, 12)
+			nDown[y&7]++
+		}
+	}
+	return (peak(across, nAcross) + peak(down, nDown)) / 2
+}
+
+func clampTo(v, limit float64) float64 { return math.Max(-limit, math.Min(limit, v)) }
+
+// peak is by how many grey levels the strongest of the eight phases stands out
+// of the others.
+func peak(sum, n [8]float64) float64 {
+	var best, total float64
+	best = -math.MaxFloat64
+	for i := range sum {
+		if n[i] == 0 {
+			return 0
+		}
+		v := sum[i] / n[i]
+		total += v
+		best = math.Max(best, v)
+	}
+	return math.Max(0, best-(total-best)/7)
+}
+
+// moire looks for a regular fine pattern: isolated peaks in the spectrum of
+// square windows, off the axes (where lines of print lie), against the median
+// of their ring. It returns the strongest peak in decibels that shows in at
+// least two windows at the same frequency.
+func moire(r *raster) float64 {
+	const n = 256
+	if r.w < n || r.h < n {
+		return 0
+	}
+	window := gocv.NewMat()
+	defer window.Close()
+	gocv.CreateHanningWindow(&window, image.Pt(n, n), gocv.MatTypeCV32F)
+	sum := make([]float64, n*n)
+	count := 0
+	for _, f := range [][2]float64{{0.08, 0.1}, {0.92, 0.1}, {0.5, 0.5}, {0.08, 0.9}, {0.92, 0.9}} {
+		x, y := int(f[0]*float64(r.w-n)), int(f[1]*float64(r.h-n))
+		region := r.grey.Region(image.Rect(x, y, x+n, y+n))
+		tile, spec := gocv.NewMat(), gocv.NewMat()
+		region.ConvertTo(&tile, gocv.MatTypeCV32F)
+		mean := float32(tile.Mean().Val1)
+		tile.SubtractFloat(mean)
+		gocv.Multiply(tile, window, &tile)
+		gocv.DFT(tile, &spec, gocv.DftComplexOutput)
+		if v, err := spec.DataPtrFloat32(); err == nil && len(v) == 2*n*n {
+			// Windows differ in energy; each is put relative to its own total so
+			// that one with strong print does not drown the rest.
+			var energy float64
+			pw := make([]float64, n*n)
+			for i := range pw {
+				pw[i] = float64(v[2*i])*float64(v[2*i]) + float64(v[2*i+1])*float64(v[2*i+1])
+				energy += pw[i]
+			}
+			for i := range pw {
+				sum[i] += pw[i] / (energy + 1)
+			}
+			count++
+		}
+		tile.Close()
+		spec.Close()
+		region.Close()
+	}
+	if count == 0 {
+		return 0
+	}
+	var ring [n][]float64
+	radius := func(u, v int) int { return int(math.Sqrt(float64(u*u+v*v)) / 3) }
+	each := func(f func(u, v, i int)) {
+		for v := -n/2 + 1; v < n/2; v++ {
+			for u := 0; u < n/2; u++ {
+				rr := u*u + v*v
+				if rr < 22*22 || rr > 120*120 || abs(u) < 5 || abs(v) < 5 {
+					continue
+				}
+				f(u, v, ((v+n)%n)*n+u)
+			}
+		}
+	}
+	each(func(u, v, i int) { k := radius(u, v); ring[k] = append(ring[k], sum[i]) })
+	var med [n]float64
+	for k := range ring {
+		med[k] = quantile(ring[k], 0.5)
+	}
+	best := 0.0
+	each(func(u, v, i int) {
+		if m := med[radius(u, v)]; m > 0 {
+			best = math.Max(best, sum[i]/m)
+		}
+	})
+	if best <= 1 {
+		return 0
+	}
+	return 10 * math.Log10(best)
+}
