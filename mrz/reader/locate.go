@@ -1,0 +1,238 @@
+package reader
+
+import (
+	"image"
+	"math"
+	"slices"
+
+	"gocv.io/x/gocv"
+)
+
+// The search for lines works on the photo reduced to these longer sides. In
+// each, one closing kernel joins characters whose pitch is between
+// kernel/1.4 and kernel/0.5 pixels but not neighbouring lines, which are 2.5
+// pitches apart (9303-3 §4.3: 10 characters and 4 lines an inch). The levels
+// overlap so that a zone between 0.5 % and 3.6 % of the longer side per
+// character is joined in at least one.
+var searchSides = []int{1200, 760, 480}
+
+const (
+	closing      = 9
+	minElongated = 5.0  // of a fragment, length over height
+	minLine      = 11.0 // of a whole line; 30 characters give about 25
+	maxFragments = 400
+	maxLines     = 14
+)
+
+// findLines returns elongated textured regions of the photo, longest first.
+func findLines(grey gocv.Mat) ([]line, error) {
+	side := max(grey.Rows(), grey.Cols())
+	var all []line
+	for i, s := range searchSides {
+		if i > 0 && s > side*3/2 {
+			continue // a small photo gains nothing from enlarging again
+		}
+		scale := float64(s) / float64(side)
+		found, err := fragments(grey, scale)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, joined(found)...)
+	}
+	slices.SortFunc(all, func(a, b line) int { return compare(b.length, a.length) })
+	var out []line
+	for _, l := range all {
+		if l.length >= minLine*l.height && !slices.ContainsFunc(out, func(o line) bool { return sameLine(o, l) }) {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+func compare(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// sameLine reports that l lies within o.
+func sameLine(o, l line) bool {
+	if o.angleTo(l) > 0.06 || l.length < 0.75*o.length {
+		return false
+	}
+	for _, end := range []float64{-l.length / 2, l.length / 2} {
+		a, b := o.local(l.at(end, 0))
+		if math.Abs(b) > 0.5*math.Max(o.height, l.height) || math.Abs(a) > o.length/2+2*l.height {
+			return false
+		}
+	}
+	return true
+}
+
+// fragments finds dark, finely structured, elongated regions at one scale.
+func fragments(grey gocv.Mat, scale float64) ([]line, error) {
+	m := gocv.NewMat()
+	defer m.Close()
+	method := gocv.InterpolationArea
+	if scale > 1 {
+		method = gocv.InterpolationCubic
+	}
+	size := image.Pt(max(16, int(float64(grey.Cols())*scale+0.5)), max(16, int(float64(grey.Rows())*scale+0.5)))
+	if err := gocv.Resize(grey, &m, size, 0, 0, method); err != nil {
+		return nil, err
+	}
+	mask, err := inkMask(m)
+	if err != nil {
+		return nil, err
+	}
+	defer mask.Close()
+	labels, stats, centroids := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
+	defer labels.Close()
+	defer stats.Close()
+	defer centroids.Close()
+	n := gocv.ConnectedComponentsWithStatsWithParams(mask, &labels, &stats, &centroids, 8, gocv.MatTypeCV16U, gocv.CCL_DEFAULT)
+	ids, err := labels.DataPtrUint16()
+	if err != nil {
+		return nil, err
+	}
+	return elongated(ids, size.X, min(n, 1<<16-1), scale), nil
+}
+
+// inkMask marks text: ink relative to the paper around it (which makes shadow
+// and darkness indifferent), thresholded, joined along lines.
+func inkMask(m gocv.Mat) (gocv.Mat, error) {
+	soft, paper, ink := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
+	defer soft.Close()
+	defer paper.Close()
+	defer ink.Close()
+	mask := gocv.NewMat()
+	stroke := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(7, 7))
+	join := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(closing, closing))
+	clean := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3))
+	defer stroke.Close()
+	defer join.Close()
+	defer clean.Close()
+	if err := gocv.GaussianBlur(m, &soft, image.Pt(3, 3), 0, 0, gocv.BorderReplicate); err != nil {
+		return mask, err
+	}
+	if err := gocv.MorphologyEx(soft, &paper, gocv.MorphClose, stroke); err != nil {
+		return mask, err
+	}
+	relativeInk(soft, paper, &ink)
+	dummy := gocv.NewMat()
+	defer dummy.Close()
+	otsu := float64(gocv.Threshold(ink, &dummy, 0, 255, gocv.ThresholdBinary|gocv.ThresholdOtsu))
+	gocv.Threshold(ink, &mask, float32(math.Min(math.Max(0.8*otsu, 16), 90)), 255, gocv.ThresholdBinary)
+	if err := gocv.MorphologyEx(mask, &mask, gocv.MorphClose, join); err != nil {
+		return mask, err
+	}
+	return mask, gocv.MorphologyEx(mask, &mask, gocv.MorphOpen, clean)
+}
+
+// relativeInk is 255·(paper−m)/(paper+16) per pixel.
+func relativeInk(m, paper gocv.Mat, out *gocv.Mat) {
+	a, _ := m.DataPtrUint8()
+	b, _ := paper.DataPtrUint8()
+	r := make([]byte, len(a))
+	for i := range r {
+		r[i] = inkTable[b[i]][a[i]]
+	}
+	o, err := gocv.NewMatFromBytes(m.Rows(), m.Cols(), gocv.MatTypeCV8UC1, r)
+	if err == nil {
+		o.CopyTo(out)
+		o.Close()
+	}
+}
+
+var inkTable = func() (t [256][256]byte) {
+	for p := range 256 {
+		for v := range p {
+			t[p][v] = byte(255 * (p - v) / (p + 16))
+		}
+	}
+	return t
+}()
+
+// elongated turns components into lines by their second moments: a filled
+// rectangle of length L has variance L²/12 along its axis.
+func elongated(ids []uint16, width, n int, scale float64) []line {
+	type sums struct{ n, x, y, xx, yy, xy float64 }
+	s := make([]sums, n+1)
+	for i, id := range ids {
+		if id == 0 || int(id) > n {
+			continue
+		}
+		x, y := float64(i%width), float64(i/width)
+		c := &s[id]
+		c.n++
+		c.x += x
+		c.y += y
+		c.xx += x * x
+		c.yy += y * y
+		c.xy += x * y
+	}
+	var out []line
+	for _, c := range s[1:] {
+		if c.n < 40 {
+			continue
+		}
+		mx, my := c.x/c.n, c.y/c.n
+		vx, vy, vxy := c.xx/c.n-mx*mx, c.yy/c.n-my*my, c.xy/c.n-mx*my
+		mid, d := (vx+vy)/2, math.Hypot((vx-vy)/2, vxy)
+		l1, l2 := mid+d, math.Max(mid-d, 1.0/12)
+		length, height := math.Sqrt(12*l1), math.Sqrt(12*l2)
+		if height < 3 || length < 2.5*height || c.n < 0.55*length*height {
+			continue
+		}
+		th := 0.5 * math.Atan2(2*vxy, vx-vy)
+		out = append(out, line{x: (mx + 0.5) / scale, y: (my + 0.5) / scale, ux: math.Cos(th), uy: math.Sin(th),
+			length: length / scale, height: height / scale})
+	}
+	slices.SortFunc(out, func(a, b line) int { return compare(b.length, a.length) })
+	return out[:min(len(out), maxFragments)]
+}
+
+// joined merges fragments of one line: collinear, alike in height, with a
+// gap of few characters. It keeps what was merged from, too.
+func joined(f []line) []line {
+	out := slices.Clone(f)
+	for i := range f {
+		cur := f[i]
+		if cur.length < minElongated*cur.height {
+			continue
+		}
+		used := map[int]bool{i: true}
+		for again := true; again; {
+			again = false
+			for j, g := range f {
+				if used[j] || g.height > 1.7*cur.height || cur.height > 1.7*g.height || g.length < 3*g.height && g.angleTo(cur) > 0.5 ||
+					g.length >= 3*g.height && g.angleTo(cur) > 0.12 {
+					continue
+				}
+				a, b := cur.local(g.at(0, 0))
+				if math.Abs(b) > 0.45*cur.height || math.Abs(a) > (cur.length+g.length)/2+4*cur.height {
+					continue
+				}
+				lo := math.Min(-cur.length/2, a-g.length/2)
+				hi := math.Max(cur.length/2, a+g.length/2)
+				side := b
+				p, q := cur.at(lo, 0), cur.at(hi, 0)
+				if a < 0 {
+					p = cur.at(lo, side)
+				} else {
+					q = cur.at(hi, side)
+				}
+				cur = between(p, q, cur)
+				used[j], again = true, true
+			}
+		}
+		if len(used) > 1 {
+			out = append(out, cur)
+		}
+	}
+	return out
+}

@@ -1,0 +1,228 @@
+package reader
+
+import (
+	"image"
+	"image/color"
+	"math"
+
+	"gocv.io/x/gocv"
+)
+
+// Strips are what the recogniser reads: stripHeight rows with the middle of
+// the line in the middle row, about stripPitch columns per character. The
+// numbers are those of train/strips.py.
+const (
+	stripHeight = 32
+	stripPitch  = 16.0
+	stride      = 4
+)
+
+// levels is the photo in halving sizes, so that a strip is always sampled
+// from a level of about its own resolution.
+type levels struct{ m []gocv.Mat }
+
+func newLevels(grey gocv.Mat) (*levels, error) {
+	l := &levels{m: []gocv.Mat{grey.Clone()}}
+	for len(l.m) < 6 {
+		last := l.m[len(l.m)-1]
+		if min(last.Rows(), last.Cols()) < 64 {
+			break
+		}
+		half := gocv.NewMat()
+		if err := gocv.Resize(last, &half, image.Pt((last.Cols()+1)/2, (last.Rows()+1)/2), 0, 0, gocv.InterpolationArea); err != nil {
+			half.Close()
+			l.close()
+			return nil, err
+		}
+		l.m = append(l.m, half)
+	}
+	return l, nil
+}
+
+func (l *levels) close() {
+	for i := range l.m {
+		l.m[i].Close()
+	}
+}
+
+// cut samples a rectangle that begins at a along the line, cols wide and rows
+// high about the middle line, sx and sy photo pixels per pixel of the result.
+func (l *levels) cut(n line, a, sx, sy float64, cols, rows int) (gocv.Mat, error) {
+	level := 0
+	for f := math.Min(sx, sy); f > 1.5 && level+1 < len(l.m); f /= 2 {
+		level++
+	}
+	// Scale per axis, because halving rounds odd sides up.
+	kx := float64(l.m[level].Cols()) / float64(l.m[0].Cols())
+	ky := float64(l.m[level].Rows()) / float64(l.m[0].Rows())
+	m := gocv.NewMatWithSize(2, 3, gocv.MatTypeCV64F)
+	defer m.Close()
+	p := n.at(a+sx/2, -sy*(float64(rows)-1)/2)
+	m.SetDoubleAt(0, 0, kx*n.ux*sx)
+	m.SetDoubleAt(0, 1, -kx*n.uy*sy)
+	m.SetDoubleAt(0, 2, kx*p.X-0.5)
+	m.SetDoubleAt(1, 0, ky*n.uy*sx)
+	m.SetDoubleAt(1, 1, ky*n.ux*sy)
+	m.SetDoubleAt(1, 2, ky*p.Y-0.5)
+	out := gocv.NewMat()
+	// The matrix maps result to photo, which is what WarpInverseMap declares.
+	err := gocv.WarpAffineWithParams(l.m[level], &out, m, image.Pt(cols, rows),
+		gocv.InterpolationCubic|gocv.InterpolationFlags(16), gocv.BorderReplicate, color.RGBA{})
+	return out, err
+}
+
+// periodicity returns the pitch of the line in photo pixels and how strongly
+// its ink repeats at that distance, from 0 to 1. Type of constant pitch
+// repeats; proportional type and pictures do not.
+func (l *levels) periodicity(n line) (pitch, strength float64, err error) {
+	const cols = 768
+	sx := n.length / cols
+	m, err := l.cut(n, -n.length/2, sx, n.height/12, cols, 14)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer m.Close()
+	px, err := m.DataPtrUint8()
+	if err != nil {
+		return 0, 0, err
+	}
+	profile := make([]float64, cols)
+	for i, v := range px {
+		profile[i%cols] += float64(v)
+	}
+	highPass(profile, int(2*n.height/sx))
+	lo, hi := int(0.45*n.height/sx), int(1.7*n.height/sx)
+	lo, hi = max(lo, cols/60), min(hi, cols/10)
+	best, at := 0.0, 0
+	corr := func(lag int) float64 {
+		var ab, aa, bb float64
+		for i := lag; i < cols; i++ {
+			ab += profile[i] * profile[i-lag]
+			aa += profile[i] * profile[i]
+			bb += profile[i-lag] * profile[i-lag]
+		}
+		return ab / (math.Sqrt(aa*bb) + 1e-9)
+	}
+	r := make([]float64, hi+3)
+	for lag := max(1, lo-1); lag < len(r); lag++ {
+		r[lag] = corr(lag)
+	}
+	for lag := lo; lag <= hi; lag++ {
+		if r[lag] > best && r[lag] >= r[lag-1] && r[lag] >= r[lag+1] {
+			best, at = r[lag], lag
+		}
+	}
+	if at == 0 {
+		return 0, 0, nil
+	}
+	// Sharpen with the highest multiple that still repeats.
+	p := float64(at)
+	for k := 2; k <= 12; k++ {
+		mid := int(p*float64(k) + 0.5)
+		b, bl := 0.0, 0
+		for lag := mid - 2; lag <= mid+2 && lag < cols-40; lag++ {
+			if c := corr(lag); c > b {
+				b, bl = c, lag
+			}
+		}
+		if bl == 0 || b < 0.3*best {
+			break
+		}
+		p = float64(bl) / float64(k)
+	}
+	return p * sx, best, nil
+}
+
+// highPass subtracts the running mean over 2·half+1 values.
+func highPass(v []float64, half int) {
+	sum := make([]float64, len(v)+1)
+	for i, x := range v {
+		sum[i+1] = sum[i] + x
+	}
+	for i := range v {
+		a, b := max(0, i-half), min(len(v), i+half+1)
+		v[i] -= (sum[b] - sum[a]) / float64(b-a)
+	}
+}
+
+// straighten fits the middle line and the height of the capitals to the ink,
+// given a line whose pitch is known to a tenth or so.
+func (l *levels) straighten(n line) (line, error) {
+	const rows, blocks = 48, 8
+	s := n.pitch / stripPitch
+	cols := max(blocks*8, int(n.length/s))
+	m, err := l.cut(n, -n.length/2, n.length/float64(cols), s, cols, rows)
+	if err != nil {
+		return n, err
+	}
+	defer m.Close()
+	px, err := m.DataPtrUint8()
+	if err != nil {
+		return n, err
+	}
+	e := edgeEnergy(px, cols, rows)
+	var sw, sx, sy, sxx, sxy float64
+	for b := range blocks {
+		c0, c1 := cols*b/blocks, cols*(b+1)/blocks
+		mid := rows / 2.0
+		var w float64
+		for range 3 {
+			var num float64
+			w = 0
+			for y := range rows {
+				if math.Abs(float64(y)+0.5-mid) > 10 {
+					continue
+				}
+				for x := c0; x < c1; x++ {
+					num += e[y*cols+x] * (float64(y) + 0.5)
+					w += e[y*cols+x]
+				}
+			}
+			if w == 0 {
+				break
+			}
+			mid = num / w
+		}
+		x := (float64(b)+0.5)/blocks*2 - 1
+		sw += w
+		sx += w * x
+		sy += w * mid
+		sxx += w * x * x
+		sxy += w * x * mid
+	}
+	det := sw*sxx - sx*sx
+	if sw == 0 || det <= 0 {
+		return n, nil
+	}
+	slope, base := (sw*sxy-sx*sy)/det, (sxx*sy-sx*sxy)/det
+	base -= rows / 2.0
+	return n.moved((base-slope)*s, (base+slope)*s), nil
+}
+
+// edgeEnergy is the horizontal gradient, less its median so that paper
+// counts nothing.
+func edgeEnergy(px []byte, cols, rows int) []float64 {
+	e := make([]float64, len(px))
+	var hist [256]int
+	for y := range rows {
+		for x := 1; x+1 < cols; x++ {
+			i := y*cols + x
+			d := int(px[i+1]) - int(px[i-1])
+			if d < 0 {
+				d = -d
+			}
+			e[i] = float64(d)
+			hist[d]++
+		}
+	}
+	half, med := len(px)/2, 0
+	for n := 0; med < 255; med++ {
+		if n += hist[med]; n >= half {
+			break
+		}
+	}
+	for i := range e {
+		e[i] = math.Max(0, e[i]-float64(med))
+	}
+	return e
+}
