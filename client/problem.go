@@ -57,7 +57,6 @@ const (
 	CodeConflict             = "state_conflict"
 	CodeConsentMissing       = "consent_missing"
 	CodeEvidenceMissing      = "evidence_missing"
-	CodeTooManyUploads       = "too_many_uploads"
 	CodeIdempotencyInFlight  = "idempotency_in_flight"
 	CodeIdempotencyMismatch  = "idempotency_mismatch"
 	CodeIdempotencyInvalid   = "idempotency_invalid"

@@ -59,6 +59,16 @@ func (s *Service) List(ctx context.Context, f Filter) (*SessionPage, error) {
 	return &out, nil
 }
 
+// NewLink makes another capture link for a session, for a person whose link
+// expired or who goes on with another device.
+func (s *Service) NewLink(ctx context.Context, id string) (*Link, error) {
+	var out Link
+	if err := s.json(ctx, http.MethodPost, "/v1/sessions/"+url.PathEscape(id)+"/links", nil, &out, true, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
 // EraseEvidence asks for the erasure of everything kept for a session.
 func (s *Service) EraseEvidence(ctx context.Context, id string) error {
 	return s.json(ctx, http.MethodDelete, "/v1/sessions/"+url.PathEscape(id)+"/evidence", nil, nil, true, nil)

@@ -22,6 +22,14 @@ type Created struct {
 	TokenExpiresAt time.Time `json:"client_token_expires_at"`
 }
 
+// Link is a new capture link for a session; earlier ones go on working until
+// they expire.
+type Link struct {
+	CaptureURL     string    `json:"capture_url"`
+	ClientToken    string    `json:"client_token"`
+	TokenExpiresAt time.Time `json:"client_token_expires_at"`
+}
+
 // Session is what a relying service may know of a session.
 type Session struct {
 	ID            string     `json:"id"`

@@ -1,0 +1,185 @@
+// Package api is Proofline's HTTP interface: relying services create sessions
+// and read outcomes with an API key, capture clients give consent, upload
+// photos and submit with a session's short-lived token.
+//
+// [New] joins what the server needs ([Deps]) into one http.Handler. Package
+// client defines the JSON documents and the problem codes; docs/api.md tells
+// the semantics. Faults are RFC 9457 problem documents, a bad photo is not a
+// fault but an answer with a hint.
+//
+// An upload is held in memory, judged by the gate, and only when it passes is
+// it encrypted into the vault and recorded, in this order, so that no record is
+// without its photo. Everything is bounded before it is read: the body's size
+// and time, the bytes in flight, the photos being judged, requests per key and
+// address. When the queue is deeper than the server can work off, uploads are
+// refused before their first byte.
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+)
+
+// Store is what the API needs of the session store; *session.Store has it.
+type Store interface {
+	Create(ctx context.Context, n session.New) (*session.Session, error)
+	Get(ctx context.Context, id string) (*session.Session, error)
+	List(ctx context.Context, f session.Filter) (session.Page, error)
+	Apply(ctx context.Context, id string, expectVersion int64, ev session.Event, fn func(*session.Tx) error) (*session.Session, error)
+	Evidence(ctx context.Context, id string, attempt int) ([]session.Evidence, error)
+	RequestErasure(ctx context.Context, id string, by session.Actor, reason string) error
+
+	APIKey(ctx context.Context, secret string) (session.APIKey, error)
+	ClientToken(ctx context.Context, secret, purpose string) (session.ClientToken, error)
+	IssueClientToken(ctx context.Context, by session.Actor, id, purpose string, ttl time.Duration) (session.ClientToken, string, error)
+
+	BeginIdempotent(ctx context.Context, tenant, key, fingerprint string, ttl time.Duration) (session.Idempotent, error)
+	FinishIdempotent(ctx context.Context, i session.Idempotent, status int, response []byte) error
+	AbandonIdempotent(ctx context.Context, i session.Idempotent) error
+}
+
+// Vault is what the API needs of the evidence vault; *storage.Vault has it.
+type Vault interface {
+	Put(ctx context.Context, ref storage.Ref, r io.Reader, retain time.Time) (storage.Object, error)
+}
+
+// Judgement is the gate's answer to a photo with the size of the upright
+// picture that its regions are measured in (0 when it could not be decoded).
+type Judgement struct {
+	policy.GateAnswer
+	Width, Height int
+}
+
+// Gate judges one photo at once. A bad photo is an answer; an error means that
+// it could not be judged.
+type Gate func(ctx context.Context, c policy.Context, kind string, photo []byte) (Judgement, error)
+
+// Check is one thing that has to answer for the server to be ready.
+type Check struct {
+	Name string
+	Ping func(context.Context) error
+}
+
+// Deps is what the API stands on. Store, Vault, Policy and Gate are required.
+type Deps struct {
+	Store  Store
+	Vault  Vault
+	Policy *policy.Policy
+	Gate   Gate
+
+	// PublicURL is the address in capture links, "https://verify.example.com".
+	PublicURL string
+	// CapturePage serves /capture and below.
+	CapturePage http.Handler
+	// Congested tells whether so much waits to be verified that uploads are
+	// better refused, and for how long. nil: never.
+	Congested func() (retryAfter time.Duration, congested bool)
+	// Submitted is called after a submission was committed, to wake the
+	// dispatcher. nil: it polls.
+	Submitted func()
+	// Ready lists what /readyz asks.
+	Ready []Check
+	// ClientAddress reads the caller's address from a trusted proxy's header.
+	// nil: the connection's own.
+	ClientAddress func(*http.Request) string
+
+	Limits  Limits
+	Log     *slog.Logger
+	Metrics *prometheus.Registry
+	Now     func() time.Time
+	Version string
+}
+
+type api struct {
+	deps    Deps
+	limits  Limits
+	log     *slog.Logger
+	metrics *metrics
+	now     func() time.Time
+	bytes   *semaphore.Weighted // of uploads held in memory
+	gates   *semaphore.Weighted // photos being judged
+}
+
+// New returns the server's handler.
+func New(d Deps) http.Handler {
+	a := &api{deps: d, limits: d.Limits.withDefaults(), log: d.Log, now: d.Now}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	registry := d.Metrics
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	a.metrics = newMetrics(registry)
+	a.bytes = semaphore.NewWeighted(a.limits.BytesInFlight)
+	a.gates = semaphore.NewWeighted(int64(a.limits.Gates))
+
+	root := chi.NewRouter()
+	root.Use(observe(a.log, a.metrics), securityHeaders)
+	root.NotFound(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("not_found", "")) })
+	root.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("method_not_allowed", "")) })
+	root.Get("/", a.index)
+	root.Get("/healthz", a.healthz)
+	root.Get("/readyz", a.readyz)
+	root.Get("/problems/{code}", a.problemPage)
+	root.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if d.CapturePage != nil {
+		root.Handle("/capture", d.CapturePage)
+		root.Handle("/capture/*", d.CapturePage)
+	}
+	root.Group(func(r chi.Router) {
+		r.Use(a.perAddress(), a.perKey(a.limits.PerKey), a.perPhoto())
+		h := humachi.New(r, a.humaConfig())
+		a.registerSessions(h)
+		a.registerCapture(h)
+	})
+	return root
+}
+
+func (a *api) humaConfig() huma.Config {
+	version := a.deps.Version
+	if version == "" {
+		version = "dev"
+	}
+	c := huma.DefaultConfig("Proofline", version)
+	c.Info.Description = "Identity document verification. docs/api.md explains the semantics."
+	c.DocsPath, c.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
+	c.CreateHooks = nil                // no $schema links in answers
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"apiKey":      {Type: "http", Scheme: "bearer", Description: "An API key (plk_…), for relying services."},
+		"clientToken": {Type: "http", Scheme: "bearer", Description: "A session's token (plc_…), for capture clients."},
+	}
+	c.Transformers = append(c.Transformers, func(ctx huma.Context, _ string, v any) (any, error) {
+		if p, ok := v.(*problem); ok {
+			p.RequestID = requestID(ctx.Context())
+			note(ctx.Context(), p)
+		}
+		return v, nil
+	})
+	return c
+}
+
+// captureURL is the person's link. The token is in the fragment: browsers keep
+// it out of requests, logs and Referer headers.
+func (a *api) captureURL(token string) string {
+	return strings.TrimRight(a.deps.PublicURL, "/") + "/capture#t=" + url.QueryEscape(token)
+}

@@ -1,0 +1,242 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/session"
+)
+
+// documentTypes are what a person can choose when the service fixed nothing.
+var documentTypes = []string{"passport", "id_card", "residence_permit", "driving_licence"}
+
+const evidencePath = "/v1/capture/evidence/"
+
+func (a *api) captureOperation(h huma.API, method, path, id, summary string) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"capture"},
+		MaxBodyBytes: maxJSON, BodyReadTimeout: a.limits.BodyTime,
+		Security:    []map[string][]string{{"clientToken": {}}},
+		Middlewares: huma.Middlewares{a.withToken(h)},
+		Errors:      []int{400, 401, 404, 409, 410, 429, 500, 503},
+	}
+}
+
+func (a *api) registerCapture(h huma.API) {
+	huma.Register(h, a.captureOperation(h, http.MethodGet, "/v1/capture", "capture-status", "Where the session stands and what it needs"), a.captureStatus)
+	huma.Register(h, a.captureOperation(h, http.MethodPost, "/v1/capture/consent", "give-consent", "Record that the person agreed"), a.giveConsent)
+	submit := a.captureOperation(h, http.MethodPost, "/v1/capture/submit", "submit", "End the capture; a decision follows")
+	submit.DefaultStatus = http.StatusAccepted
+	huma.Register(h, submit, a.submit)
+	a.registerUpload(h)
+}
+
+type statusOutput struct{ Body client.Status }
+
+// mine returns the token's session. One that was deleted is not there.
+func (a *api) mine(ctx context.Context) (*session.Session, error) {
+	ses, err := a.deps.Store.Get(ctx, clientToken(ctx).Session)
+	if err == nil {
+		recordOf(ctx).correl = ses.CorrelationID
+	}
+	return ses, err
+}
+
+func (a *api) by(ctx context.Context) session.Actor {
+	return session.Actor{Role: session.Client, ID: clientToken(ctx).ID}
+}
+
+func (a *api) captureStatus(ctx context.Context, _ *struct{}) (*statusOutput, error) {
+	ses, err := a.mine(ctx)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	return a.statusOf(ctx, ses)
+}
+
+type consentInput struct{ Body client.Consent }
+
+func (a *api) giveConsent(ctx context.Context, in *consentInput) (*statusOutput, error) {
+	if !in.Body.Accepted {
+		return nil, newProblem(client.CodeInvalidRequest, "accepted must be true; a refusal is not sent.")
+	}
+	ev := session.Event{Kind: session.ConsentGiven, Actor: a.by(ctx), Consent: &session.Consent{
+		// The wording is identified by its version; its hash in the record
+		// does not depend on which words a later release ships.
+		TextHash: digest([]byte(in.Body.TextVersion)), Locale: in.Body.Locale, Scope: []string{"document", "biometric"},
+	}}
+	ses, err := a.deps.Store.Apply(ctx, clientToken(ctx).Session, session.AnyVersion, ev, nil)
+	if err != nil && !(ses != nil && ses.Consent != nil && repeated(err)) {
+		return nil, fromError(err)
+	}
+	return a.statusOf(ctx, ses)
+}
+
+type submitInput struct {
+	Body struct{} `required:"false"`
+}
+
+func (a *api) submit(ctx context.Context, _ *submitInput) (*statusOutput, error) {
+	ses, err := a.mine(ctx)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	if ses.State == session.Submitted {
+		return a.statusOf(ctx, ses) // sent twice: the first one counts
+	}
+	if ses.State == session.CaptureInProgress {
+		if missing, err := a.missing(ctx, ses); err != nil {
+			return nil, fromError(err)
+		} else if len(missing) > 0 {
+			return nil, newProblem(client.CodeEvidenceMissing, "Missing: "+strings.Join(missing, ", ")+".")
+		}
+	}
+	// The version pins what was just checked: evidence that changes meanwhile
+	// makes this a conflict instead of an unchecked submission.
+	ses, err = a.deps.Store.Apply(ctx, ses.ID, ses.Version, session.Event{Kind: session.Submit, Actor: a.by(ctx), Attempt: ses.Attempt}, nil)
+	if err != nil && !repeated(err) {
+		return nil, fromError(err)
+	}
+	if err == nil && a.deps.Submitted != nil {
+		a.deps.Submitted()
+	}
+	return a.statusOf(ctx, ses)
+}
+
+// repeated: the event came before; the answer is where it led.
+func repeated(err error) bool {
+	var none *session.NoTransitionError
+	return errors.As(err, &none) && none.Reason == session.Duplicate
+}
+
+// held says which photos of a session's present attempt are there, and the
+// document type that came with them. Photos of earlier attempts count unless
+// the decision asked for them again.
+func (a *api) held(ctx context.Context, ses *session.Session) (kinds []string, documentType string, err error) {
+	evidence, err := a.deps.Store.Evidence(ctx, ses.ID, ses.Attempt)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, e := range evidence {
+		fresh := e.Attempt == ses.Attempt && ses.State != session.NeedsResubmission
+		if !fresh && again(ses, e.Kind) {
+			continue
+		}
+		kinds = append(kinds, e.Kind)
+		if t := choiceOf(e); t != "" {
+			documentType = t
+		}
+	}
+	return kinds, documentType, nil
+}
+
+// again reports whether the last decision asked for a photo of this kind; one
+// that named none asked for all.
+func again(ses *session.Session, kind string) bool {
+	d := ses.Decision
+	return d == nil || len(d.Retake) == 0 || slices.Contains(d.Retake, kind)
+}
+
+// needs are the photos for a kind of document, in the order of taking them.
+// Cards carry half of what is read on their back (the MRZ of TD1, barcodes), so
+// they need both sides whatever the cell lists.
+func (a *api) needs(ses *session.Session, documentType string) []string {
+	cell := a.deps.Policy.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
+	card := documentType != "" && documentType != "passport"
+	out := []string{}
+	for _, k := range policy.EvidenceKinds {
+		if slices.Contains(cell.Evidence, k) || k == "document_back" && card {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (a *api) missing(ctx context.Context, ses *session.Session) ([]string, error) {
+	held, documentType, err := a.held(ctx, ses)
+	if err != nil {
+		return nil, err
+	}
+	if ses.DocumentType != "" {
+		documentType = ses.DocumentType
+	}
+	var out []string
+	for _, k := range a.needs(ses, documentType) {
+		if !slices.Contains(held, k) {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput, error) {
+	held, documentType, err := a.held(ctx, ses)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	types := documentTypes
+	if ses.DocumentType != "" {
+		documentType, types = ses.DocumentType, []string{ses.DocumentType}
+	}
+	s := client.Status{
+		Session: ses.ID, State: string(ses.State), Attempt: ses.Attempt, AttemptsLeft: ses.MaxAttempts - ses.Attempt,
+		Consent: ses.Consent != nil, DocumentType: documentType, Documents: []client.DocumentChoice{}, Accepted: []string{},
+		Limits: client.UploadLimits{MaxBytes: a.limits.PhotoBytes}, Locale: ses.Locale,
+		PollAfterMS: 1000, ExpiresAt: ses.ExpiresAt,
+	}
+	s.Accepted = append(s.Accepted, held...)
+	for _, t := range types {
+		s.Documents = append(s.Documents, client.DocumentChoice{Type: t, Needs: a.needs(ses, t)})
+	}
+	cell := a.deps.Policy.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
+	if d, ok := cell.Retention["capture_image"]; ok {
+		s.RetainDays = int((time.Duration(d) + 24*time.Hour - 1) / (24 * time.Hour))
+	}
+	if ses.State == session.NeedsResubmission || ses.State == session.Rejected {
+		s.Hints = clientHints(ses.Decision)
+	}
+	return &statusOutput{Body: s}, nil
+}
+
+// clientHints are the reasons that the person may see, one for each photo, the
+// decision's own hint first. What would tell an attacker which check to defeat
+// is not in the catalogue's client audience.
+func clientHints(d *session.Decision) []client.Hint {
+	if d == nil {
+		return nil
+	}
+	var out []client.Hint
+	seen := map[string]bool{}
+	add := func(h client.Hint) {
+		if h.Kind == "case" {
+			h.Kind = ""
+		}
+		if !seen[h.Kind] {
+			seen[h.Kind] = true
+			out = append(out, h)
+		}
+	}
+	visible := func(c policy.Code) (policy.CodeInfo, bool) {
+		i, ok := c.Info()
+		return i, ok && i.For("client") && i.Hint != ""
+	}
+	if d.Hint != nil {
+		if _, ok := visible(d.Hint.Code); ok {
+			add(*shownHint(d.Hint))
+		}
+	}
+	for _, r := range d.Reasons {
+		if i, ok := visible(r.Code); ok && slices.Contains(d.Codes, r.Code) {
+			add(client.Hint{Code: string(r.Code), Text: i.Hint, Kind: r.Subject})
+		}
+	}
+	return out
+}

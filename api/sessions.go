@@ -1,0 +1,324 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+)
+
+// maxJSON bounds the bodies of JSON requests.
+const maxJSON = 64 << 10
+
+// ClaimsKind is the kind of the vault object that holds a session's claims, a
+// JSON object of strings, in the class extracted_fields.
+const ClaimsKind = "claims"
+
+func (a *api) operation(h huma.API, method, path, id, summary, scope string) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"sessions"},
+		MaxBodyBytes: maxJSON, BodyReadTimeout: a.limits.BodyTime,
+		Security:    []map[string][]string{{"apiKey": {scope}}},
+		Middlewares: huma.Middlewares{a.withKey(h, scope)},
+		Errors:      []int{400, 401, 403, 404, 409, 429, 500, 503},
+	}
+}
+
+func (a *api) registerSessions(h huma.API) {
+	create := a.operation(h, http.MethodPost, "/v1/sessions", "create-session", "Create a session", ScopeSessionsCreate)
+	create.DefaultStatus = http.StatusCreated
+	create.Errors = append(create.Errors, 422)
+	huma.Register(h, create, a.createSession)
+	huma.Register(h, a.operation(h, http.MethodGet, "/v1/sessions", "list-sessions", "List sessions, newest first", ScopeSessionsRead), a.listSessions)
+	huma.Register(h, a.operation(h, http.MethodGet, "/v1/sessions/{id}", "get-session", "Read a session", ScopeSessionsRead), a.getSession)
+	link := a.operation(h, http.MethodPost, "/v1/sessions/{id}/links", "create-link", "Make another capture link", ScopeSessionsCreate)
+	link.DefaultStatus = http.StatusCreated
+	huma.Register(h, link, a.createLink)
+	erase := a.operation(h, http.MethodDelete, "/v1/sessions/{id}/evidence", "erase-evidence", "Erase everything kept for a session", ScopeEvidenceErase)
+	erase.DefaultStatus = http.StatusAccepted
+	huma.Register(h, erase, a.eraseEvidence)
+}
+
+type createInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 128 printable characters, best a UUID. A repetition with the same body answers with the same session for 24 hours; with another body it answers 422."`
+	Body           client.NewSession
+}
+
+type createOutput struct {
+	ETag string `header:"ETag"`
+	Body client.Created
+}
+
+var (
+	keyForm   = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
+	claimName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+)
+
+func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput, error) {
+	for name, value := range in.Body.Claims {
+		if !claimName.MatchString(name) || len(value) > 256 {
+			return nil, newProblem(client.CodeInvalidRequest, "Claims have names of lower-case letters, digits and _, and values of at most 256 bytes.")
+		}
+	}
+	if in.IdempotencyKey == "" {
+		ses, err := a.newSession(ctx, in, "")
+		if err != nil {
+			return nil, fromError(err)
+		}
+		return a.created(ctx, ses)
+	}
+	if !keyForm.MatchString(in.IdempotencyKey) {
+		return nil, newProblem(client.CodeIdempotencyInvalid, "The key has 1 to 128 printable ASCII characters.")
+	}
+	body, err := json.Marshal(in.Body) // maps are written in the order of their keys
+	if err != nil {
+		return nil, fromError(fmt.Errorf("fingerprint request: %w", err))
+	}
+	key := apiKey(ctx)
+	print := digest(append([]byte("POST /v1/sessions\n"), body...))
+	i, err := a.deps.Store.BeginIdempotent(ctx, key.Tenant, in.IdempotencyKey, print, a.limits.IdempotencyLife)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	if i.Replay() {
+		// The record holds the session's id, not the token: secrets are kept
+		// as hashes only, so a repetition gets a token of its own.
+		ses, err := a.owned(ctx, string(i.Response))
+		if err != nil {
+			return nil, fromError(err)
+		}
+		return a.created(ctx, ses)
+	}
+	// The request may be cancelled from here on; the record must not be.
+	late := context.WithoutCancel(ctx)
+	ses, err := a.newSession(ctx, in, digest([]byte(in.IdempotencyKey + "\n" + print))[:40])
+	if err != nil {
+		if e := a.deps.Store.AbandonIdempotent(late, i); e != nil {
+			a.log.ErrorContext(ctx, "free idempotency key", "request_id", requestID(ctx), "cause", e.Error())
+		}
+		return nil, fromError(err)
+	}
+	if err := a.deps.Store.FinishIdempotent(late, i, http.StatusCreated, []byte(ses.ID)); err != nil {
+		return nil, fromError(err)
+	}
+	return a.created(ctx, ses)
+}
+
+// newSession creates the session and stores its claims. unique makes both safe
+// to repeat after a crash in between.
+func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*session.Session, error) {
+	key, b := apiKey(ctx), in.Body
+	cell := a.deps.Policy.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType})
+	ttl := time.Duration(cell.Expires)
+	if b.ExpiresIn > 0 {
+		ttl = time.Duration(b.ExpiresIn) * time.Second
+	}
+	attempts := 1
+	if cell.Resubmissions != nil {
+		attempts += *cell.Resubmissions
+	}
+	by := session.Actor{Role: session.Service, ID: key.ID}
+	ses, err := a.deps.Store.Create(ctx, session.New{
+		Tenant: key.Tenant, PolicyName: a.deps.Policy.Name, PolicyVersion: a.deps.Policy.Version, PolicyHash: a.deps.Policy.Hash(),
+		Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType,
+		ExternalRef: b.ExternalRef, Locale: b.Locale, MaxAttempts: attempts, TTL: ttl,
+		Actor: by, IdempotencyKey: unique,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rec := recordOf(ctx)
+	rec.session, rec.correl = ses.ID, ses.CorrelationID
+	if len(b.Claims) > 0 {
+		if err := a.storeClaims(ctx, cell, ses, b.Claims); err != nil {
+			// Without its claims the session would be judged by less than the
+			// service asked for: it must not go on.
+			_, e := a.deps.Store.Apply(context.WithoutCancel(ctx), ses.ID, session.AnyVersion, session.Event{Kind: session.Cancel, Actor: by}, nil)
+			if e != nil {
+				a.log.ErrorContext(ctx, "cancel session without claims", "request_id", rec.id, "session", ses.ID, "cause", e.Error())
+			}
+			return nil, err
+		}
+	}
+	a.metrics.created.Inc()
+	return ses, nil
+}
+
+func (a *api) storeClaims(ctx context.Context, cell policy.Cell, ses *session.Session, claims map[string]string) error {
+	b, err := json.Marshal(claims)
+	if err != nil {
+		return fmt.Errorf("encode claims: %w", err)
+	}
+	defer clear(b)
+	retain, err := cell.RetainUntil("extracted_fields", a.now())
+	if err != nil {
+		return fmt.Errorf("store claims: %w", err)
+	}
+	ref := storage.Ref{Session: ses.ID, Class: "extracted_fields", Kind: ClaimsKind}
+	if _, err := a.deps.Vault.Put(ctx, ref, bytes.NewReader(b), retain); err != nil {
+		return fmt.Errorf("store claims: %w", err)
+	}
+	return nil
+}
+
+func (a *api) created(ctx context.Context, ses *session.Session) (*createOutput, error) {
+	l, err := a.link(ctx, ses)
+	if err != nil {
+		return nil, err
+	}
+	return &createOutput{ETag: etag(ses), Body: client.Created{
+		Session: shown(ses), CaptureURL: l.CaptureURL, ClientToken: l.ClientToken, TokenExpiresAt: l.TokenExpiresAt,
+	}}, nil
+}
+
+func (a *api) link(ctx context.Context, ses *session.Session) (client.Link, error) {
+	by := session.Actor{Role: session.Service, ID: apiKey(ctx).ID}
+	token, secret, err := a.deps.Store.IssueClientToken(ctx, by, ses.ID, tokenPurpose, a.limits.TokenLife)
+	if err != nil {
+		return client.Link{}, fromError(err)
+	}
+	return client.Link{CaptureURL: a.captureURL(secret), ClientToken: secret, TokenExpiresAt: token.ExpiresAt}, nil
+}
+
+type idInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type linkOutput struct{ Body client.Link }
+
+func (a *api) createLink(ctx context.Context, in *idInput) (*linkOutput, error) {
+	ses, err := a.owned(ctx, in.ID)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	if ses.State.Terminal() {
+		return nil, newProblem(client.CodeConflict, "The session is "+string(ses.State)+".")
+	}
+	l, err := a.link(ctx, ses)
+	if err != nil {
+		return nil, err
+	}
+	return &linkOutput{Body: l}, nil
+}
+
+type sessionOutput struct {
+	ETag string `header:"ETag"`
+	Body client.Session
+}
+
+func (a *api) getSession(ctx context.Context, in *idInput) (*sessionOutput, error) {
+	ses, err := a.owned(ctx, in.ID)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	return &sessionOutput{ETag: etag(ses), Body: shown(ses)}, nil
+}
+
+type listInput struct {
+	State       string `query:"state" enum:"initiated,capture_in_progress,submitted,pending_review,approved,rejected,expired,needs_resubmission"`
+	ExternalRef string `query:"external_ref" maxLength:"128"`
+	Cursor      string `query:"cursor" maxLength:"256"`
+	Limit       int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type listOutput struct{ Body client.SessionPage }
+
+func (a *api) listSessions(ctx context.Context, in *listInput) (*listOutput, error) {
+	f := session.Filter{Tenant: apiKey(ctx).Tenant, ExternalRef: in.ExternalRef, Cursor: in.Cursor, Limit: in.Limit}
+	if in.State != "" {
+		f.States = []session.State{session.State(in.State)}
+	}
+	page, err := a.deps.Store.List(ctx, f)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	out := client.SessionPage{Sessions: make([]client.Session, len(page.Sessions)), Next: page.Next}
+	for i := range page.Sessions {
+		out.Sessions[i] = shown(&page.Sessions[i])
+	}
+	return &listOutput{Body: out}, nil
+}
+
+type erasureOutput struct{ Body client.Erasure }
+
+func (a *api) eraseEvidence(ctx context.Context, in *idInput) (*erasureOutput, error) {
+	ses, err := a.owned(ctx, in.ID)
+	if err != nil {
+		return nil, fromError(err)
+	}
+	by := session.Actor{Role: session.Service, ID: apiKey(ctx).ID}
+	if err := a.deps.Store.RequestErasure(ctx, ses.ID, by, "service_request"); err != nil {
+		return nil, fromError(err)
+	}
+	return &erasureOutput{Body: client.Erasure{Session: ses.ID, Status: "accepted"}}, nil
+}
+
+func etag(s *session.Session) string { return strconv.Quote(strconv.FormatInt(s.Version, 10)) }
+
+// shown is what a relying service may know of a session.
+func shown(s *session.Session) client.Session {
+	out := client.Session{
+		ID: s.ID, State: string(s.State), Version: s.Version, Attempt: s.Attempt, MaxAttempts: s.MaxAttempts,
+		Policy: s.PolicyName, PolicyVersion: s.PolicyVersion, PolicyHash: s.PolicyHash,
+		Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType,
+		ExternalRef: s.ExternalRef, CorrelationID: s.CorrelationID, Locale: s.Locale,
+		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, ExpiresAt: s.ExpiresAt,
+	}
+	if s.Consent != nil {
+		out.ConsentAt = &s.Consent.At
+	}
+	if !s.SubmittedAt.IsZero() {
+		out.SubmittedAt = &s.SubmittedAt
+	}
+	if d := s.Decision; d != nil {
+		out.Decision = shownDecision(d)
+	}
+	return out
+}
+
+// shownDecision leaves out what the catalogue does not show to services.
+func shownDecision(d *session.Decision) *client.Decision {
+	visible := func(c policy.Code) bool {
+		i, ok := c.Info()
+		return ok && i.For("service")
+	}
+	out := &client.Decision{
+		Outcome: string(d.Outcome), Codes: []string{}, Reasons: []client.Reason{}, Retake: d.Retake,
+		By: string(d.By), Attempt: d.Attempt, At: d.At,
+	}
+	for _, c := range d.Codes {
+		if visible(c) {
+			out.Codes = append(out.Codes, string(c))
+		}
+	}
+	for _, r := range d.Reasons {
+		if visible(r.Code) {
+			out.Reasons = append(out.Reasons, client.Reason{
+				Code: string(r.Code), Subject: r.Subject, Stage: r.Stage, Action: string(r.Action), Field: r.Field,
+			})
+		}
+	}
+	if d.Hint != nil && visible(d.Hint.Code) {
+		out.Hint = shownHint(d.Hint)
+	}
+	return out
+}
+
+func shownHint(h *policy.Hint) *client.Hint {
+	out := &client.Hint{Code: string(h.Code), Text: h.Text, Kind: h.Subject}
+	for _, r := range h.Regions {
+		out.Regions = append(out.Regions, client.Region(r))
+	}
+	return out
+}
