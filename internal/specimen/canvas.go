@@ -163,3 +163,22 @@ func faded(c color.RGBA, alpha float64) color.RGBA {
 func (s *sheet) right(f *sfnt.Font, size, x, y float64, text string) {
 	s.text(f, size, x-s.width(f, size, text), y, s.st.Ink, text)
 }
+
+// roundCorners makes what lies outside corners of the given radius
+// transparent; 3.18 mm is that of ISO/IEC 7810 cards.
+func (c *canvas) roundCorners(mm float64) {
+	r := mm * c.k
+	b := c.img.Bounds()
+	for y := range int(r) + 1 {
+		for x := range int(r) + 1 {
+			cover := math.Min(1, math.Max(0, r+0.5-math.Hypot(r-float64(x)-0.5, r-float64(y)-0.5)))
+			if cover == 1 {
+				continue
+			}
+			for _, p := range []image.Point{{x, y}, {b.Dx() - 1 - x, y}, {x, b.Dy() - 1 - y}, {b.Dx() - 1 - x, b.Dy() - 1 - y}} {
+				q := c.img.RGBAAt(p.X, p.Y)
+				c.img.SetRGBA(p.X, p.Y, faded(q, cover))
+			}
+		}
+	}
+}

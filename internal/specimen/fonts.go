@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
-	"golang.org/x/image/font/gofont/goitalic"
 	"golang.org/x/image/font/gofont/gomedium"
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/math/fixed"
 )
 
 // FontError says that OCR-B, the typeface of the machine readable zone
@@ -25,19 +25,31 @@ func (e *FontError) Error() string {
 	return fmt.Sprintf("the font OCR-B is not installed: install the Debian package fonts-ocr-b, or set PROOFLINE_OCRB_FONT to an OTF or TTF file (looked for %v)", e.Tried)
 }
 
-var ocrbPlaces = []string{
-	"/usr/share/fonts/opentype/ocr-b/OCRB.otf",
-	"/usr/share/fonts/truetype/ocr-b/OCRB.ttf",
-	"/usr/local/share/fonts/OCRB.otf",
+// The second cut has sharp stroke ends. It stands in for the glyphs of the
+// first that x/image can not read: 8 and < use the flex1 operator of CFF.
+var ocrbCuts = []string{"OCRB.otf", "OCRBS.otf"}
+
+func loadOCRB() ([]*sfnt.Font, error) {
+	if p := os.Getenv("PROOFLINE_OCRB_FONT"); p != "" {
+		f, err := readFont(p)
+		return []*sfnt.Font{f}, err
+	}
+	dirs := []string{"/usr/share/fonts/opentype/ocr-b", "/usr/local/share/fonts"}
+	if home, err := os.UserHomeDir(); err == nil {
+		dirs = append(dirs, filepath.Join(home, ".local/share/fonts"))
+	}
+	var cuts []*sfnt.Font
+	for _, cut := range ocrbCuts {
+		f, err := readFont(filepath.Join(dirs[0], cut), filepath.Join(dirs[1], cut), filepath.Join(dirs[len(dirs)-1], cut))
+		if err != nil {
+			return nil, err
+		}
+		cuts = append(cuts, f)
+	}
+	return cuts, nil
 }
 
-func loadOCRB() (*sfnt.Font, error) {
-	places := ocrbPlaces
-	if p := os.Getenv("PROOFLINE_OCRB_FONT"); p != "" {
-		places = []string{p}
-	} else if home, err := os.UserHomeDir(); err == nil {
-		places = append(places[:len(places):len(places)], filepath.Join(home, ".local/share/fonts/OCRB.otf"))
-	}
+func readFont(places ...string) (*sfnt.Font, error) {
 	for _, p := range places {
 		b, err := os.ReadFile(p)
 		if errors.Is(err, os.ErrNotExist) {
@@ -55,7 +67,25 @@ func loadOCRB() (*sfnt.Font, error) {
 	return nil, &FontError{Tried: places}
 }
 
-type typefaces struct{ regular, medium, bold, italic, ocrb *sfnt.Font }
+type typefaces struct {
+	regular, medium, bold *sfnt.Font
+	ocrb                  []*sfnt.Font
+}
+
+// machineCut is the first cut of OCR-B with an outline for the character.
+func (t *typefaces) machineCut(ch rune) (*sfnt.Font, error) {
+	var buf sfnt.Buffer
+	for _, f := range t.ocrb {
+		i, err := f.GlyphIndex(&buf, ch)
+		if err != nil || i == 0 {
+			continue
+		}
+		if outline, err := f.LoadGlyph(&buf, i, fixed.I(100), nil); err == nil && len(outline) > 0 {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("the font OCR-B has no readable outline of %q", ch)
+}
 
 // faces are parsed once; a font is safe for concurrent use, a font.Face is not.
 var faces = sync.OnceValues(func() (*typefaces, error) {
@@ -63,7 +93,7 @@ var faces = sync.OnceValues(func() (*typefaces, error) {
 	for _, f := range []struct {
 		to  **sfnt.Font
 		ttf []byte
-	}{{&t.regular, goregular.TTF}, {&t.medium, gomedium.TTF}, {&t.bold, gobold.TTF}, {&t.italic, goitalic.TTF}} {
+	}{{&t.regular, goregular.TTF}, {&t.medium, gomedium.TTF}, {&t.bold, gobold.TTF}} {
 		parsed, err := opentype.Parse(f.ttf)
 		if err != nil {
 			return nil, fmt.Errorf("read a built-in font: %w", err)

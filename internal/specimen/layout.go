@@ -38,7 +38,7 @@ func (s *sheet) passport() {
 	s.right(s.types.medium, 2.3, s.w-5, 8.3, "PASSEPORT")
 
 	s.portraitAt(5.5, 15.2, 35, 45)
-	const x, room = 45.0, 76.0
+	const x, room = 45.0, 60.0
 	y := 14.2
 	s.labelled("document_code", "Type/Type", s.id.DocumentCode, s.id.DocumentCode, x, y, 12)
 	s.labelled("issuing_state", "Code of issuing State/Code de l’État", s.id.State, s.id.State, x+14, y, 33)
@@ -61,7 +61,7 @@ func (s *sheet) passport() {
 	s.date("expiry_date", "Date of expiry/Date d’expiration", s.id.ExpiryDate, x, y, 33)
 	s.signature(x+36, y-1.2, 26, "Holder’s signature/Signature du titulaire")
 	if s.ghost {
-		s.ghostAt(107, 46.5, 12.6, 16.2)
+		s.ghostAt(107.5, 20.3, 12.6, 16.2)
 	}
 	s.specimenMark(5.5, 63.4)
 	s.machineZone(s.lines, 6.0)
@@ -111,7 +111,7 @@ func (s *sheet) cardBack() {
 	s.labelled("address", "Address/Adresse", s.id.Address, s.id.Address, x, y, 58)
 	y += 6.6
 	s.date("issue_date", "Date of issue/Date de délivrance", s.id.IssueDate, x, y, 28)
-	s.labelled("authority", "Authority/Autorité", s.id.Authority, s.id.Authority, x+32, y, 34)
+	s.labelled("authority", "Authority/Autorité", s.id.Authority, s.id.Authority, x+32, y, 27)
 	y += 6.6
 	s.labelled("personal_number", "Personal No./N° personnel", s.id.PersonalNumber, s.id.PersonalNumber, x, y, 28)
 	s.specimenMark(s.w-19, 28.6)
@@ -189,6 +189,9 @@ func (s *sheet) visa(f Format) {
 	y += step
 	s.date("issue_date", "Valid from/Valable du", s.id.IssueDate, x, y, half-3)
 	s.date("expiry_date", "Until/Jusqu’au", s.id.ExpiryDate, x+half, y, room-half)
+	if f == MRVA {
+		s.labelled("authority", "Place of issue/Lieu de délivrance", s.id.Authority, s.id.Authority, x, y+step, room)
+	}
 	s.specimenMark(4.5, s.h-zoneMM+0.4)
 	s.machineZone(s.lines, (s.w-float64(len(s.lines[0]))*pitchMM)/2)
 }

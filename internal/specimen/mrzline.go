@@ -2,6 +2,7 @@ package specimen
 
 import (
 	"image/color"
+	"math"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/math/fixed"
@@ -24,7 +25,7 @@ const (
 // pitch is exact whatever the font's own advance is.
 func (c *canvas) machineZone(lines []string, left float64) {
 	const probe = 100.0 // px, only to learn the font's proportions
-	f, err := sized(c.types.ocrb, probe)
+	f, err := sized(c.types.ocrb[0], probe)
 	if err != nil {
 		c.err = err
 		return
@@ -35,12 +36,17 @@ func (c *canvas) machineZone(lines []string, left float64) {
 	if len(lines) == 3 {
 		spacing = threeMM
 	}
-	face := c.face(c.types.ocrb, em)
 	middle := c.h - zoneMM/2
 	var zone photo.Rect
 	for i, line := range lines {
 		base := middle + (float64(i)-float64(len(lines)-1)/2)*spacing + capsMM/2
 		for j, ch := range line {
+			cut, err := c.types.machineCut(ch)
+			if err != nil {
+				c.err = err
+				return
+			}
+			face := c.face(cut, em)
 			adv, _ := face.GlyphAdvance(ch)
 			x := (left+(float64(j)+0.5)*pitchMM)*c.k - unfix(adv)/2
 			d := font.Drawer{Dst: c.img, Src: color2(0x141418), Face: face, Dot: fixed.Point26_6{X: fix(x), Y: fix(base * c.k)}}
@@ -60,9 +66,10 @@ func (c *canvas) machineZone(lines []string, left float64) {
 // background that does not disturb its reading.
 func (c *canvas) zoneBand() {
 	b := c.img.Bounds()
-	for y := round((c.h - zoneMM) * c.k); y < b.Dy(); y++ {
+	top := round((c.h - zoneMM - 1.5) * c.k)
+	for y := top; y < b.Dy(); y++ {
 		for x := range b.Dx() {
-			c.blend(x, y, color.RGBA{250, 250, 250, 255}, 0.62)
+			c.blend(x, y, color.RGBA{250, 250, 250, 255}, 0.62*math.Min(1, float64(y-top)/(2.5*c.k)))
 		}
 	}
 }

@@ -32,7 +32,9 @@ func idPortrait(seed int64, p *Person) (*image.RGBA, error) {
 	mask := outlineMask(p.Outline)
 	out := studio(rgb(0xe4e8ec), rgb(0xc9d0d8))
 	for i := 0; i < len(out.Pix); i += 4 {
-		a := float64(mask.Pix[i/4]) / 255
+		// The edge is drawn inwards so that no rim of the old background
+		// is left around the hair.
+		a := math.Max(0, (float64(mask.Pix[i/4])/255-0.4)/0.6)
 		for c := range 3 {
 			out.Pix[i+c] = mix(out.Pix[i+c], face.Pix[i+c], a)
 		}

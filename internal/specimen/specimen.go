@@ -209,15 +209,24 @@ func (s *Specimen) draw(o Options, st *state, p *Person) error {
 		reverse := *sheet
 		reverse.canvas = back
 		reverse.cardBack()
+		if back.err != nil {
+			return back.err
+		}
+		front.roundCorners(3.18)
+		back.roundCorners(3.18)
 		s.back = back.img
 		s.Truth.MRZSide = "back"
 		s.Truth.Sides = []SideTruth{front.truth, back.truth}
 	case TD2:
 		sheet.largeCard()
+		front.roundCorners(3.18)
 	case MRVA, MRVB:
 		sheet.visa(o.Format)
 	default:
 		sheet.passport()
+	}
+	if front.err != nil {
+		return front.err
 	}
 	s.front = front.img
 	if s.Truth.Sides == nil {
