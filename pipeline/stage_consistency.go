@@ -1,0 +1,264 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/proofline/proofline/mrz"
+	"github.com/proofline/proofline/policy"
+)
+
+// Confidence from which a difference counts as one of the document and not of
+// its reading. A guess until measured; below it a difference between sources is
+// noted, and never held against the person.
+const sureDifference = 0.85
+
+// runConsistency compares what different sources say of the same field, and the
+// dates with the day of the case. No value enters a finding.
+func runConsistency(_ context.Context, r *run) ([]policy.Finding, error) {
+	f := policy.Finding{Subject: "case"}
+	sources := map[string]map[string]Field{}
+	for _, x := range r.fields {
+		if sources[x.Source] == nil {
+			sources[x.Source] = map[string]Field{}
+		}
+		sources[x.Source][x.Name] = x
+	}
+	if len(r.fields) == 0 {
+		f.Assert("consistency.not_comparable", "")
+		return []policy.Finding{f}, nil
+	}
+	claims := map[string]Field{}
+	for name, v := range r.c.Claims {
+		claims[name] = Field{Name: name, Value: v, Source: "claim", Confidence: 1, Verified: true}
+	}
+	sources["claim"] = claims
+	for _, pair := range [][2]string{{"mrz", "visual"}, {"mrz", "barcode"}, {"barcode", "visual"}, {"mrz", "claim"}, {"barcode", "claim"}, {"visual", "claim"}} {
+		for _, name := range FieldNames {
+			a, okA := sources[pair[0]][name]
+			b, okB := sources[pair[1]][name]
+			if !okA || !okB {
+				continue
+			}
+			// The print is asked about a claim only where nothing better speaks.
+			if pair == [2]string{"visual", "claim"} && (sources["mrz"][name].Value != "" || sources["barcode"][name].Value != "") {
+				continue
+			}
+			r.compare(&f, a, b)
+		}
+	}
+	for name := range claims {
+		if sources["mrz"][name].Value == "" && sources["barcode"][name].Value == "" && sources["visual"][name].Value == "" {
+			// What the relying service stated could not be checked at all.
+			f.Assert("system.not_evaluated", name)
+		}
+	}
+	r.checkDates(&f, sources)
+	r.checkDocument(&f)
+	return []policy.Finding{f}, nil
+}
+
+var mismatchCodes = map[string]policy.Code{
+	"surname": "consistency.name_mismatch", "given_names": "consistency.name_mismatch",
+	"document_number": "consistency.document_number_mismatch", "birth_date": "consistency.birth_date_mismatch",
+	"expiration_date": "consistency.expiry_date_mismatch", "sex": "consistency.sex_mismatch",
+	"nationality": "consistency.nationality_mismatch", "issuing_state": "consistency.nationality_mismatch",
+}
+
+// compare adds the verdict on one field of two sources. The measure is named
+// after sources and field; its value is the likeness, 1 for a match.
+func (r *run) compare(f *policy.Finding, a, b Field) {
+	truncated := r.zone != nil && r.zone.NamesTruncated
+	likeness, ok := likeness(a, b, truncated && a.Source == "mrz")
+	if !ok {
+		return // not comparable
+	}
+	name := "consistency." + a.Source + "_" + b.Source + "." + a.Name
+	confidence := min(a.Confidence, b.Confidence)
+	f.Measures = append(f.Measures, policy.Measure{Name: name, Value: likeness, Unit: "likeness"},
+		policy.Measure{Name: name + ".confidence", Value: confidence, Unit: "probability"})
+	if likeness == 1 {
+		return
+	}
+	// One misread character of a printed name is a reading, not another name.
+	nearly := oneOf(a.Name, "surname", "given_names", "document_number") && likeness >= 0.75
+	unsure := confidence < sureDifference || nearly && (a.Source == "visual" || b.Source == "visual")
+	switch {
+	case b.Source == "claim":
+		// Whether misread or different: the statement is not confirmed, and a
+		// person looks.
+		f.Assert("consistency.claim_mismatch", a.Name)
+	case unsure:
+		f.Assert("consistency.uncertain_reading", a.Name)
+	default:
+		f.Assert(mismatchCodes[a.Name], a.Name)
+	}
+}
+
+// likeness compares two values of one field: 1 is a match, ok is false when
+// they can not be compared.
+func likeness(a, b Field, cutA bool) (float64, bool) {
+	verdict := func(match bool) (float64, bool) {
+		if match {
+			return 1, true
+		}
+		return 0, true
+	}
+	switch a.Name {
+	case "surname", "given_names":
+		return nameLikeness(a.Value, b.Value, cutA, false)
+	case "birth_date", "expiration_date":
+		x, y := a.Value, b.Value
+		if len(x) > len(y) {
+			x, y = y, x
+		}
+		// A date with unknown parts ("1954-01") agrees with any that fills them.
+		return verdict(strings.HasPrefix(y, x) && len(x) >= 4)
+	case "document_number":
+		x, y := plainNumber(a.Value), plainNumber(b.Value)
+		if x == "" || y == "" {
+			return 0, false
+		}
+		if confusable.Replace(x) == confusable.Replace(y) {
+			return 1, true
+		}
+		return 1 - float64(distance(x, y))/float64(max(len(x), len(y))), true
+	case "sex":
+		x, y := plainSex(a.Value), plainSex(b.Value)
+		if x == "" || y == "" {
+			return 0, false // unspecified says nothing about another entry
+		}
+		return verdict(x == y)
+	case "nationality", "issuing_state":
+		x, okX := country(a.Value)
+		y, okY := country(b.Value)
+		if !okX || !okY {
+			return 0, false
+		}
+		return verdict(x == y)
+	}
+	return 0, false
+}
+
+func plainSex(s string) string {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "m", "male":
+		return "male"
+	case "f", "female":
+		return "female"
+	}
+	return ""
+}
+
+// country brings a state code to the three letters of ISO 3166-1, or leaves it
+// as ICAO 9303-3 section 5 has it where ISO knows no such code. Words ("German")
+// are not understood.
+func country(s string) (string, bool) {
+	s = strings.ToUpper(strings.Trim(strings.TrimSpace(s), "<"))
+	switch s {
+	case "D":
+		return "DEU", true
+	case "GBD", "GBN", "GBO", "GBP", "GBS": // kinds of British nationality
+		return "GBR", true
+	case "RKS", "XKX", "XK", "KS":
+		return "XKX", true
+	}
+	if _, ok := mrz.StateName(s); ok && len(s) == 3 {
+		return s, true
+	}
+	if len(s) == 2 || len(s) == 3 {
+		if region, err := language.ParseRegion(s); err == nil && region.IsCountry() {
+			return region.ISO3(), true
+		}
+	}
+	return "", false
+}
+
+// dated is the best reading of a date, and whether it may be held against the
+// person: confirmed by a check digit or barcode, or by two sources.
+func dated(sources map[string]map[string]Field, name string) (t time.Time, sure, found bool) {
+	var values []Field
+	for _, s := range []string{"mrz", "barcode", "visual"} {
+		if x, ok := sources[s][name]; ok {
+			values = append(values, x)
+		}
+	}
+	for _, x := range values {
+		t, err := time.Parse(time.DateOnly, x.Value)
+		if err != nil {
+			continue // a date with unknown parts
+		}
+		agree := 0
+		for _, y := range values {
+			if y.Value == x.Value {
+				agree++
+			}
+		}
+		return t, x.Verified || agree > 1, true
+	}
+	return time.Time{}, false, false
+}
+
+// checkDates looks at expiry, age and order of the dates. A document is called
+// expired or a person too young only on a sure reading; otherwise the check
+// counts as not made, which a person then makes.
+func (r *run) checkDates(f *policy.Finding, sources map[string]map[string]Field) {
+	if r.zone != nil {
+		for _, name := range r.zone.BadDates {
+			f.Assert("consistency.impossible_date", name)
+		}
+	}
+	day := r.c.AsOf.UTC().Truncate(24 * time.Hour)
+	birth, birthSure, hasBirth := dated(sources, "birth_date")
+	expiry, expirySure, hasExpiry := dated(sources, "expiration_date")
+	if hasExpiry && expiry.Before(day) { // valid to the end of its last day
+		if expirySure {
+			f.Assert("document.expired", "expiration_date")
+		} else {
+			f.Assert("system.not_evaluated", "expiration_date")
+		}
+	}
+	if hasBirth && birthSure && birth.After(day) {
+		f.Assert("consistency.impossible_date", "birth_date")
+	}
+	if hasBirth && hasExpiry && birthSure && expirySure && !birth.Before(expiry) {
+		f.Assert("consistency.impossible_date", "expiration_date")
+	}
+	if r.cell.MinimumAge != nil && *r.cell.MinimumAge > 0 {
+		switch comesOfAge := birth.AddDate(*r.cell.MinimumAge, 0, 0); {
+		case !hasBirth, !birthSure:
+			f.Assert("system.not_evaluated", "birth_date")
+		case comesOfAge.After(day):
+			f.Assert("compliance.under_age", "birth_date")
+		}
+	}
+}
+
+// checkDocument holds the kind of document and the jurisdiction against the
+// policy.
+func (r *run) checkDocument(f *policy.Finding) {
+	if len(r.cell.Documents) > 0 {
+		var kinds []string
+		if r.zone != nil {
+			kinds = append(kinds, r.zone.Format, r.zone.DocumentType)
+		}
+		for _, d := range r.documents {
+			kinds = append(kinds, string(d.Class))
+		}
+		if len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k string) bool { return slices.Contains(r.cell.Documents, k) }) {
+			f.Assert("document.type_not_allowed", "")
+		}
+	}
+	if j := r.c.Context.Jurisdiction; j != "" && r.cell.Match.Jurisdiction != j {
+		for _, c := range r.policy.Cells {
+			if c.Match.Jurisdiction != "" && c.Match.Jurisdiction != "*" {
+				f.Assert("compliance.jurisdiction_unsupported", "")
+				break
+			}
+		}
+	}
+}
