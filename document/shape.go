@@ -8,7 +8,7 @@ import (
 
 // focal is the assumed focal length in units of the photo's longer side. Main
 // cameras of phones have 23-28 mm equivalent on a 36 mm wide frame, 0.64-0.78.
-const focal = 0.72
+const focal = 0.9
 
 // shape is what a quadrilateral says about the flat rectangle behind it, seen
 // by a pinhole camera that looks at the middle of a w × h frame.

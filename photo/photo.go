@@ -199,3 +199,8 @@ func (q Quad) Scaled(f float64) Quad {
 	}
 	return q
 }
+
+// Image rounds p to a whole pixel.
+func (p Point) Image() image.Point {
+	return image.Pt(int(math.Round(p.X)), int(math.Round(p.Y)))
+}
