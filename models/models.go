@@ -23,6 +23,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Profiles group the models by where they can be had.
@@ -159,6 +161,12 @@ func DefaultDir() string {
 }
 
 func parseManifest(b []byte) ([]Model, error) {
+	// Nested aliases grow exponentially when expanded; a manifest needs none.
+	for _, t := range lexer.Tokenize(string(b)) {
+		if t.Type == token.AliasType {
+			return nil, fmt.Errorf("line %d: YAML aliases are not accepted", t.Position.Line)
+		}
+	}
 	var doc struct {
 		Models []Model `yaml:"models"`
 	}
