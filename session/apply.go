@@ -58,7 +58,7 @@ func (s *Store) Apply(ctx context.Context, id string, expectVersion int64, ev Ev
 			return &ConflictError{Session: id, Expected: expectVersion, Actual: ses.Version}
 		}
 		if ses.due(tx) && ev.Kind != Expire {
-			clock := Event{Kind: Expire, Actor: Actor{Role: System, ID: "clock"}, Codes: []string{"capture.session_expired"}}
+			clock := Event{Kind: Expire, Actor: Actor{Role: System, ID: "clock"}}
 			t, _ := next(ses, clock)
 			if err := tx.move(ses, t, clock); err != nil {
 				return err
@@ -249,7 +249,7 @@ func (s *Store) ExpireDue(ctx context.Context, limit int) (int, error) {
 	}
 	n := 0
 	for _, id := range ids {
-		_, err := s.Apply(ctx, id, AnyVersion, Event{Kind: Expire, Actor: Actor{Role: System, ID: "sweeper"}, Codes: []string{"capture.session_expired"}}, nil)
+		_, err := s.Apply(ctx, id, AnyVersion, Event{Kind: Expire, Actor: Actor{Role: System, ID: "sweeper"}}, nil)
 		switch {
 		case err == nil:
 			n++
@@ -279,7 +279,7 @@ func (s *Store) strings(ctx context.Context, q string, args ...any) ([]string, e
 
 // Decisions returns every decision on a session, oldest first.
 func (s *Store) Decisions(ctx context.Context, id string) ([]Decision, error) {
-	bodies, err := s.strings(ctx, "SELECT body FROM decisions WHERE session = ? ORDER BY at, attempt", id)
+	bodies, err := s.strings(ctx, "SELECT body FROM decisions WHERE session = ? ORDER BY attempt, at, decider DESC", id)
 	if err != nil {
 		return nil, fmt.Errorf("read decisions: %w", err)
 	}

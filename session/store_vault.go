@@ -159,7 +159,7 @@ func (s *Store) DeleteObject(ctx context.Context, id string, at time.Time) error
 
 // FailDelete is part of storage.Index.
 func (s *Store) FailDelete(ctx context.Context, id, reason string, after time.Time) error {
-	return s.vaultUpdate(ctx, "record failed delete", "UPDATE objects SET delete_failures = delete_failures + 1, delete_error = ?, delete_after = ? WHERE id = ?",
+	return s.vaultUpdate(ctx, "record failed delete", "UPDATE objects SET delete_failures = delete_failures + 1, delete_error = ?, delete_after = ? WHERE id = ? AND deleted_at = 0",
 		clip(reason), micros(after), id)
 }
 
