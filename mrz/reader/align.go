@@ -13,6 +13,7 @@ type track struct {
 const (
 	minStep, maxStep = 3, 5
 	stepCost         = 0.8
+	maxGain          = 4.0
 )
 
 // gains are log odds of "some character" against "between characters", made
@@ -22,7 +23,7 @@ func gains(c columns) []float64 {
 	for i := range g {
 		p := c.at(i)
 		_, top := best(p)
-		g[i] = math.Max(-6, math.Min(4, float64(top-p[gap])))
+		g[i] = math.Max(-6, math.Min(maxGain, float64(top-p[gap])))
 	}
 	return g
 }

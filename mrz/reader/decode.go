@@ -15,7 +15,8 @@ type zone struct {
 	repairs  []Repair
 	doubtful bool // two repairs fit about equally well
 	mean     float64
-	passed   int // check digits that hold
+	fit      float64 // how much of the evidence for characters the width explains
+	passed   int     // check digits that hold
 	checks   int
 }
 
@@ -23,8 +24,11 @@ type zone struct {
 func decode(r []reading, n int) (*zone, error) {
 	z := &zone{readings: r}
 	raw := make([][]cell, len(r))
+	z.fit = 1
 	for i := range r {
-		raw[i] = cells(r[i].cols, fixed(r[i].cols, n))
+		t := fixed(r[i].cols, n)
+		raw[i] = cells(r[i].cols, t)
+		z.fit = math.Min(z.fit, t.score/math.Max(1, r[i].free.score))
 	}
 	first := make([]byte, 5)
 	for k := range first {
@@ -72,9 +76,7 @@ func (z *zone) settle(layout mrz.Layout) error {
 		return err
 	}
 	z.doc = d
-	if !d.Valid {
-		z.repair(layout)
-	}
+	z.repair(layout)
 	z.passed, z.checks = count(z.doc.Checks)
 	return nil
 }

@@ -14,11 +14,15 @@ type line struct {
 	ux, uy         float64
 	length, height float64
 	pitch          float64
-	score          float64
+	// taper is the perspective along the line, per pixel of a strip: at u
+	// from the middle, sizes across shrink by 1+taper·u and sizes along by
+	// its square.
+	taper float64
+	score float64
 }
 
 func (l line) turned() line {
-	l.ux, l.uy = -l.ux, -l.uy
+	l.ux, l.uy, l.taper = -l.ux, -l.uy, -l.taper
 	return l
 }
 

@@ -18,8 +18,8 @@ var searchSides = []int{1200, 760, 480}
 
 const (
 	closing      = 9
-	minElongated = 5.0  // of a fragment, length over height
-	minLine      = 11.0 // of a whole line; 30 characters give about 25
+	minElongated = 5.0 // of a fragment, length over height
+	minLine      = 7.0 // of a line, or of so much of it that the reader finds the rest
 	maxFragments = 400
 	maxLines     = 14
 )
@@ -28,16 +28,16 @@ const (
 func findLines(grey gocv.Mat) ([]line, error) {
 	side := max(grey.Rows(), grey.Cols())
 	var all []line
-	for i, s := range searchSides {
-		if i > 0 && s > side*3/2 {
-			continue // a small photo gains nothing from enlarging again
-		}
+	for _, s := range searchSides {
 		scale := float64(s) / float64(side)
 		found, err := fragments(grey, scale)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, joined(found)...)
+	}
+	for _, l := range all {
+		all = append(all, split(l)...)
 	}
 	slices.SortFunc(all, func(a, b line) int { return compare(b.length, a.length) })
 	var out []line
@@ -233,6 +233,23 @@ func joined(f []line) []line {
 		if len(used) > 1 {
 			out = append(out, cur)
 		}
+	}
+	return out
+}
+
+// split proposes the lines within a region that joined two or three of them:
+// with lines 2 to 2.5 pitches apart, the middles of the outer ones lie about
+// a third of the height from the middle.
+func split(l line) []line {
+	r := l.length / l.height
+	if r < 3 || r > 15 {
+		return nil
+	}
+	var out []line
+	for _, part := range []struct{ off, height float64 }{{-0.36, 0.27}, {0, 0.2}, {0.36, 0.27}} {
+		m := l.moved(part.off*l.height, part.off*l.height)
+		m.height = part.height * l.height
+		out = append(out, m)
 	}
 	return out
 }

@@ -28,7 +28,9 @@ type option struct {
 }
 
 // repair looks for the one most likely reading under which all check digits
-// hold, and abstains when there are two.
+// hold, and abstains when there are two. A first choice whose digits hold
+// stays, but is doubtful when another reading is about as likely: 7-3-1 does
+// not see G for 6, nor some pairs such as OO for 00.
 func (z *zone) repair(layout mrz.Layout) {
 	var opts []option
 	for i, line := range z.lines {
@@ -53,6 +55,10 @@ func (z *zone) repair(layout mrz.Layout) {
 	}
 	s.try(0, 0, nil)
 	if len(s.found) == 0 {
+		return
+	}
+	if z.doc.Valid {
+		z.doubtful = slices.ContainsFunc(s.found, func(f fix) bool { return f.cost < margin })
 		return
 	}
 	slices.SortFunc(s.found, func(a, b fix) int { return compare(a.cost, b.cost) })

@@ -13,8 +13,10 @@ import (
 // What has to be seen before something counts as a zone or as read; measured
 // in docs/mrz.md.
 const (
-	minPeriodicity = 0.12
-	minProbe       = 0.35 // of a line, to look further
+	minPeriodicity = 0.08
+	minProbe       = 0.30 // of a line, to look further
+	clearProbe     = 0.70 // of a line, to look no further before reading it
+	minFit         = 0.80 // of the evidence for characters, explained by a width
 	minMean        = 0.55 // mean probability over the zone, to call it found
 	minCertain     = 0.60 // smallest probability, to call it valid
 )
@@ -30,45 +32,90 @@ func (w *worker) search(ctx context.Context, grey gocv.Mat) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var top *zone
-	tried := 0
-	var seen []line
+	s := state{worker: w}
+	var later []line
 	for _, l := range cand {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("read MRZ: %w", err)
 		}
-		if l.score < minProbe || tried >= 4 {
-			break
-		}
-		if slices.ContainsFunc(seen, func(o line) bool { return sameLine(o, l) }) {
+		if s.knows(l) {
 			continue
 		}
-		tried++
-		block, err := w.block(l)
-		if err != nil {
+		if l, err = w.probe(l); err != nil {
+			return nil, fmt.Errorf("probe line: %w", err)
+		}
+		if l.score < clearProbe {
+			later = append(later, l)
+			continue
+		}
+		if err := s.expand(l); err != nil {
 			return nil, err
 		}
-		for _, r := range block {
-			seen = append(seen, r.line)
-		}
-		z, err := interpret(block)
-		if err != nil {
-			return nil, err
-		}
-		if z != nil && (top == nil || z.rank() > top.rank()) {
-			top = z
-		}
-		if top != nil && top.doc.Valid {
+		if s.done() {
 			break
 		}
 	}
-	if top == nil || !top.isZone() {
+	slices.SortFunc(later, func(a, b line) int { return compare(b.score, a.score) })
+	for i, l := range later {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("read MRZ: %w", err)
+		}
+		if s.done() || i >= maxLater || l.score < minProbe {
+			break
+		}
+		if s.knows(l) {
+			continue
+		}
+		if err := s.expand(l); err != nil {
+			return nil, err
+		}
+	}
+	if s.top == nil || !s.top.isZone() {
 		return nil, nil
 	}
-	return top.result(), nil
+	return s.top.result(), nil
 }
 
-// promising measures pitch and probes each line, best first.
+// maxLater bounds how many unclear lines are read in full.
+const maxLater = 3
+
+// state is what a search has seen so far.
+type state struct {
+	*worker
+	top  *zone
+	seen []line
+}
+
+func (s *state) done() bool { return s.top != nil && s.top.doc.Valid }
+
+func (s *state) knows(l line) bool {
+	return slices.ContainsFunc(s.seen, func(o line) bool {
+		a, b := o.local(l.at(0, 0))
+		return o.angleTo(l) < 0.1 && math.Abs(b) < 0.5*o.pitch && math.Abs(a) < o.length/2
+	})
+}
+
+// expand reads a line and its neighbours and keeps the zone if it is the best.
+func (s *state) expand(l line) error {
+	block, err := s.block(l)
+	if err != nil {
+		return fmt.Errorf("read lines: %w", err)
+	}
+	for _, r := range block {
+		s.seen = append(s.seen, r.line)
+	}
+	z, err := interpret(block)
+	if err != nil {
+		return err
+	}
+	if z != nil && (s.top == nil || z.rank() > s.top.rank()) {
+		s.top = z
+	}
+	return nil
+}
+
+// promising measures pitch and orders lines by how strongly and how long
+// they keep it.
 func (w *worker) promising(lines []line) ([]line, error) {
 	var out []line
 	for _, l := range lines {
@@ -77,7 +124,7 @@ func (w *worker) promising(lines []line) ([]line, error) {
 			return nil, fmt.Errorf("measure pitch: %w", err)
 		}
 		n := l.length / math.Max(pitch, 1e-9)
-		if strength < minPeriodicity || n < 14 || n > 64 {
+		if strength < minPeriodicity || n < 8 || n > 64 {
 			continue
 		}
 		l.pitch, l.score = pitch, strength*math.Min(1, n/28)
@@ -90,12 +137,8 @@ func (w *worker) promising(lines []line) ([]line, error) {
 		if err != nil {
 			return nil, fmt.Errorf("straighten: %w", err)
 		}
-		l.score = 0
-		if out[i], err = w.probe(l); err != nil {
-			return nil, err
-		}
+		out[i] = l
 	}
-	slices.SortFunc(out, func(a, b line) int { return compare(b.score, a.score) })
 	return out, nil
 }
 
@@ -108,7 +151,7 @@ func interpret(block []reading) (*zone, error) {
 			part := block[i : i+size.lines]
 			if !slices.ContainsFunc(part, func(r reading) bool {
 				n := float64(len(r.free.at))
-				return math.Abs(n-float64(size.width)) <= 0.13*float64(size.width)
+				return math.Abs(n-float64(size.width)) <= 0.17*float64(size.width)
 			}) {
 				continue
 			}
@@ -116,7 +159,7 @@ func interpret(block []reading) (*zone, error) {
 			if err != nil {
 				return nil, fmt.Errorf("decode: %w", err)
 			}
-			if top == nil || z.rank() > top.rank() {
+			if z.fit >= minFit && (top == nil || z.rank() > top.rank()) {
 				top = z
 			}
 		}
@@ -127,7 +170,7 @@ func interpret(block []reading) (*zone, error) {
 // rank orders interpretations: check digits that hold, then how sure the
 // characters are.
 func (z *zone) rank() float64 {
-	r := z.mean + 0.5*float64(z.passed)/float64(max(1, z.checks))
+	r := z.mean + 2*z.fit + 0.5*float64(z.passed)/float64(max(1, z.checks))
 	if z.doc.Valid {
 		r++
 	}
@@ -145,7 +188,7 @@ func (z *zone) isZone() bool {
 func (z *zone) result() *Result {
 	conf := z.confidence()
 	r := &Result{Found: true, Format: string(z.doc.Format), Lines: z.lines, Document: z.doc, Repairs: z.repairs,
-		Confidence: conf, Valid: z.doc.Valid && conf >= minCertain}
+		Confidence: conf, Valid: z.doc.Valid && !z.doubtful && conf >= minCertain}
 	if r.Repairs == nil {
 		r.Repairs = []Repair{}
 	}

@@ -55,18 +55,28 @@ func (l *levels) cut(n line, a, sx, sy float64, cols, rows int) (gocv.Mat, error
 	// Scale per axis, because halving rounds odd sides up.
 	kx := float64(l.m[level].Cols()) / float64(l.m[0].Cols())
 	ky := float64(l.m[level].Rows()) / float64(l.m[0].Rows())
-	m := gocv.NewMatWithSize(2, 3, gocv.MatTypeCV64F)
+	// Result pixel (i, j) lies at u, v from the middle of the line, in strip
+	// pixels; the photo has it at (sx·u, sy·v)/(1+taper·u) along and across.
+	u0, v0 := a/sx+0.5, -(float64(rows)-1)/2
+	t := n.taper
+	den := [3]float64{t, 0, 1 + t*u0}
+	row := func(k, at, alongU, acrossV float64) [3]float64 {
+		return [3]float64{
+			k*(alongU*sx) + (k*at-0.5)*den[0],
+			k * (acrossV * sy),
+			k*(alongU*sx*u0+acrossV*sy*v0) + (k*at-0.5)*den[2],
+		}
+	}
+	m := gocv.NewMatWithSize(3, 3, gocv.MatTypeCV64F)
 	defer m.Close()
-	p := n.at(a+sx/2, -sy*(float64(rows)-1)/2)
-	m.SetDoubleAt(0, 0, kx*n.ux*sx)
-	m.SetDoubleAt(0, 1, -kx*n.uy*sy)
-	m.SetDoubleAt(0, 2, kx*p.X-0.5)
-	m.SetDoubleAt(1, 0, ky*n.uy*sx)
-	m.SetDoubleAt(1, 1, ky*n.ux*sy)
-	m.SetDoubleAt(1, 2, ky*p.Y-0.5)
+	for i, r := range [][3]float64{row(kx, n.x, n.ux, -n.uy), row(ky, n.y, n.uy, n.ux), den} {
+		for j, v := range r {
+			m.SetDoubleAt(i, j, v)
+		}
+	}
 	out := gocv.NewMat()
 	// The matrix maps result to photo, which is what WarpInverseMap declares.
-	err := gocv.WarpAffineWithParams(l.m[level], &out, m, image.Pt(cols, rows),
+	err := gocv.WarpPerspectiveWithParams(l.m[level], &out, m, image.Pt(cols, rows),
 		gocv.InterpolationCubic|gocv.InterpolationFlags(16), gocv.BorderReplicate, color.RGBA{})
 	return out, err
 }

@@ -17,13 +17,13 @@ type reading struct {
 }
 
 // probe reads the middle of a line in both directions and returns it turned
-// the right way up, with the confidence of what was read.
+// the right way up. Its score is 1 for twenty certain characters at even steps.
 func (w *worker) probe(n line) (line, error) {
 	s := n.pitch / stripPitch
-	bestLine := n
+	out := n
+	out.score = 0
 	for _, l := range []line{n, n.turned()} {
-		width := math.Min(l.length, probeCols*s)
-		strip, err := w.levels.cut(l, -width/2, s, s, probeCols, stripHeight)
+		strip, err := w.levels.cut(l, -probeCols*s/2, s, s, probeCols, stripHeight)
 		if err != nil {
 			return n, err
 		}
@@ -33,23 +33,20 @@ func (w *worker) probe(n line) (line, error) {
 			return n, err
 		}
 		t := free(c)
-		expect := width / n.pitch
-		l.score = confidence(c, t) * math.Min(1, float64(len(t.at))/math.Max(10, 0.9*expect))
-		if l.score > bestLine.score {
-			bestLine = l
+		if l.score = confidence(c, t) * t.score / (maxGain * probeCols / stripPitch); l.score > out.score {
+			out = l
 		}
 	}
-	return bestLine, nil
+	return out, nil
 }
 
-// read reads a whole line, twice: the first reading tells where the
-// characters are, from which the pitch and the ends follow.
+// read reads a whole line, several times if need be: each reading tells where
+// the characters are, from which the ends, the pitch and its taper follow.
 func (w *worker) read(n line) (reading, error) {
 	var r reading
-	for pass := range 2 {
+	for pass := range 4 {
 		s := n.pitch / stripPitch
-		a := -fullCols * s / 2
-		strip, err := w.levels.cut(n, a, s, s, fullCols, stripHeight)
+		strip, err := w.levels.cut(n, -fullCols*s/2, s, s, fullCols, stripHeight)
 		if err != nil {
 			return r, err
 		}
@@ -63,26 +60,58 @@ func (w *worker) read(n line) (reading, error) {
 		if len(t.at) < 8 {
 			return r, nil
 		}
-		x := func(i int) float64 { return a + (float64(t.at[i])+0.5)*stride*s }
-		first, last := x(0), x(len(t.at)-1)
-		r.start, r.end = n.at(first, 0), n.at(last, 0)
-		pitch := (last - first) / float64(len(t.at)-1)
-		if pass == 0 {
-			m := between(r.start, r.end, n)
-			m.pitch, m.length = pitch, m.length+pitch
-			if m, err = w.levels.straighten(m); err != nil {
-				return r, err
-			}
-			drift := math.Abs(pitch/n.pitch-1) > 0.02
-			_, off := n.local(m.at(0, 0))
-			if !drift && math.Abs(off) < 0.04*pitch && n.angleTo(m) < 0.003 {
-				return r, nil
-			}
-			n = m
+		along := make([]float64, len(t.at))
+		for i, at := range t.at {
+			u := (float64(at)+0.5)*stride - fullCols/2
+			along[i] = s * u / (1 + n.taper*u)
 		}
+		last := len(along) - 1
+		r.start, r.end = n.at(along[0], 0), n.at(along[last], 0)
+		if pass == 3 {
+			return r, nil
+		}
+		m := between(r.start, r.end, n)
+		m.pitch, m.taper = pitchAndTaper(along)
+		m.length += m.pitch
+		if m, err = w.levels.straighten(m); err != nil {
+			return r, err
+		}
+		da, db := n.local(m.at(0, 0))
+		if pass > 0 && math.Abs(m.pitch/n.pitch-1) < 0.015 && math.Abs(da) < 2*m.pitch && math.Abs(db) < 0.05*m.pitch &&
+			n.angleTo(m) < 0.003 && math.Abs(m.taper-n.taper) < 1e-4 {
+			return r, nil
+		}
+		n = m
 	}
 	return r, nil
 }
+
+// pitchAndTaper fits place = a + b·k + c·k² over the characters k, counted
+// from the middle one. Positions are known to a quarter pitch, so the
+// curvature only means something over a long line.
+func pitchAndTaper(along []float64) (pitch, taper float64) {
+	n := len(along)
+	var s1, s2, s4, y0, y1, y2 float64
+	for i, a := range along {
+		k := float64(i) - float64(n-1)/2
+		s1++
+		s2 += k * k
+		s4 += k * k * k * k
+		y0 += a
+		y1 += a * k
+		y2 += a * k * k
+	}
+	pitch = y1 / s2
+	if n < 20 {
+		return pitch, 0
+	}
+	c := (s1*y2 - s2*y0) / (s1*s4 - s2*s2)
+	taper = -c / pitch / stripPitch
+	return pitch, math.Max(-maxTaper, math.Min(maxTaper, taper))
+}
+
+// maxTaper halves the size across over some 600 strip pixels.
+const maxTaper = 0.0008
 
 // block finds the lines of the zone that a verified line belongs to, in
 // reading order.
@@ -134,7 +163,8 @@ func (w *worker) neighbour(cur reading, dir float64) (reading, bool, error) {
 	}
 	slices.SortFunc(cand, func(a, b candidate) int { return compare(b.e, a.e) })
 	for _, c := range cand[:min(2, len(cand))] {
-		n := cur.line.moved(dir*c.off*cur.line.pitch, dir*c.off*cur.line.pitch)
+		off := dir * c.off * cur.line.pitch
+		n := cur.line.moved(off, off)
 		n, err := w.levels.straighten(n)
 		if err != nil {
 			return reading{}, false, err

@@ -17,6 +17,7 @@ CHARS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<"
 BLANK = len(CHARS)          # class of columns between characters
 IGNORE = -100               # columns whose class is a matter of taste
 HEIGHT, PITCH, STRIDE = 32, 16, 4
+TURNS = "0125689HIMNOSWXZ"   # look like characters when turned by 180 degrees
 CELL = 40                   # canvas columns per character
 
 FONTS = [  # path, weight
@@ -185,6 +186,13 @@ class Generator:
         out = cv2.resize(low, (width, HEIGHT), interpolation=interp).astype(np.float32)
         out = (out - out.mean()) / (out.std() + 4.0)
         y = self.columns(m, centres, labels, width)
+        if r.random() < 0.08:
+            # Upside down: nothing to be read, so that the reader can tell the
+            # right way up. Characters that turn into others say nothing.
+            out, y = out[::-1, ::-1].copy(), y[::-1].copy()
+            for j, c in enumerate(y):
+                if 0 <= c < BLANK:
+                    y[j] = IGNORE if CHARS[c] in TURNS else BLANK
         return out, y
 
     def columns(self, m, centres, labels, width):
