@@ -73,8 +73,8 @@ func (e *Engine) embedBGR(bgr gocv.Mat, f Face) (Embedding, error) {
 }
 
 func (e *Engine) embedAligned(aligned gocv.Mat) (Embedding, error) {
-	if e.opts.FlipAverage {
-		return e.embedder.embedFlipped(aligned)
+	if e.opts.Quick {
+		return e.embedder.embed(aligned)
 	}
-	return e.embedder.embed(aligned)
+	return e.embedder.embedFlipped(aligned)
 }

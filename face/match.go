@@ -1,6 +1,8 @@
 package face
 
 import (
+	"fmt"
+
 	"gocv.io/x/gocv"
 
 	"github.com/proofline/proofline/internal/dnn"
@@ -61,31 +63,37 @@ func (e *Engine) MatchPortrait(portrait, selfie gocv.Mat) (Match, error) {
 	return e.matchBGR(p, s)
 }
 
-func (e *Engine) matchBGR(p, s gocv.Mat) (Match, error) {
+func (e *Engine) matchBGR(portrait, selfie gocv.Mat) (Match, error) {
 	var out Match
-	pf, err := e.detectBGR(p)
+	p, err := e.subject(portrait)
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("read portrait: %w", err)
 	}
-	sf, err := e.detectBGR(s)
+	s, err := e.subject(selfie)
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("read selfie: %w", err)
 	}
-	out.PortraitFaces, out.SelfieFaces = len(pf), len(sf)
+	out.PortraitFaces, out.SelfieFaces = p.faces, s.faces
+	out.PortraitFace, out.SelfieFace = p.main, s.main
 	switch {
-	case len(pf) == 0:
+	case p.main == nil:
 		out.Reason = ReasonPortraitNoFace
 		return out, nil
-	case len(sf) == 0:
+	case s.main == nil:
 		out.Reason = ReasonSelfieNoFace
 		return out, nil
+	case s.others > 0:
+		out.Reason = ReasonSelfieSeveralFaces
+	case s.turn != 0:
+		out.Reason = ReasonSelfieRotated
+	case p.turn != 0:
+		out.Reason = ReasonPortraitRotated
 	}
-	out.PortraitFace, out.SelfieFace = &pf[0], &sf[0]
-	ep, err := e.embedBGR(p, pf[0])
+	ep, err := e.embedPortrait(portrait, *p.main)
 	if err != nil {
 		return out, err
 	}
-	es, err := e.embedBGR(s, sf[0])
+	es, err := e.embedBGR(selfie, *s.main)
 	if err != nil {
 		return out, err
 	}
@@ -96,4 +104,20 @@ func (e *Engine) matchBGR(p, s gocv.Mat) (Match, error) {
 	sim := Similarity(ep, es)
 	out.Similarity = &sim
 	return out, nil
+}
+
+// subject is the main face of a picture among what was found there.
+type subject struct {
+	main          *Face
+	faces, others int
+	turn          int
+}
+
+func (e *Engine) subject(bgr gocv.Mat) (subject, error) {
+	found, turn, err := e.detectTurned(bgr)
+	if err != nil || len(found) == 0 {
+		return subject{}, err
+	}
+	i, others := Main(found, bgr.Cols(), bgr.Rows())
+	return subject{main: &found[i], faces: len(found), others: others, turn: turn}, nil
 }

@@ -102,6 +102,11 @@ func (e *Engine) Assess(m gocv.Mat, f face.Face) (Result, error) {
 			out.Inconclusive = s.Skipped
 		}
 	}
+	own, err := ownSignals(bgr, f.Box)
+	if err != nil {
+		return out, err
+	}
+	out.Signals = append(out.Signals, own...)
 	if k := len(out.Models); k > 0 {
 		score := sum / float64(k)
 		out.Score, out.Inconclusive = &score, ""
