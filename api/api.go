@@ -59,16 +59,10 @@ type Vault interface {
 	Put(ctx context.Context, ref storage.Ref, r io.Reader, retain time.Time) (storage.Object, error)
 }
 
-// Judgement is the gate's answer to a photo with the size of the upright
-// picture that its regions are measured in (0 when it could not be decoded).
-type Judgement struct {
-	policy.GateAnswer
-	Width, Height int
-}
-
-// Gate judges one photo at once. A bad photo is an answer; an error means that
-// it could not be judged.
-type Gate func(ctx context.Context, c policy.Context, kind string, photo []byte) (Judgement, error)
+// Gate judges one photo at once; pipeline.GateIn is one. A bad photo is an
+// answer; an error means that it could not be judged. Regions are in pixels of
+// the upright photo.
+type Gate func(ctx context.Context, c policy.Context, kind string, photo []byte) (policy.GateAnswer, error)
 
 // Check is one thing that has to answer for the server to be ready.
 type Check struct {

@@ -30,8 +30,14 @@ func (a *api) registerUpload(h huma.API) {
 	op := a.captureOperation(h, http.MethodPost, evidencePath+"{kind}", "upload-evidence",
 		"Send a photo; it is judged at once and kept only when it passes")
 	op.Errors = append(op.Errors, 408, 413, 415)
+	huma.Register(h, op, a.upload)
+
+	// Described after the registration, in a copy: huma would read and buffer a
+	// body that it knows of.
+	path := h.OpenAPI().Paths[op.Path]
+	described := *path.Post
 	photo := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
-	op.RequestBody = &huma.RequestBody{
+	described.RequestBody = &huma.RequestBody{
 		Required:    true,
 		Description: "The image file itself, or multipart/form-data with one file.",
 		Content: map[string]*huma.MediaType{
@@ -41,7 +47,7 @@ func (a *api) registerUpload(h huma.API) {
 			}}},
 		},
 	}
-	huma.Register(h, op, a.upload)
+	path.Post = &described
 }
 
 type uploadInput struct {
@@ -193,11 +199,11 @@ func firstFile(r *http.Request) (io.Reader, error) {
 }
 
 // judge asks the gate, a bounded number of photos at a time.
-func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, photo []byte) (Judgement, *problem) {
+func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, photo []byte) (policy.GateAnswer, *problem) {
 	wait, cancel := context.WithTimeout(ctx, a.limits.GateWait)
 	defer cancel()
 	if err := a.gates.Acquire(wait, 1); err != nil {
-		return Judgement{}, newProblem(client.CodeBusy, "Many photos are being judged. Send this one again.").after(3 * time.Second)
+		return policy.GateAnswer{}, newProblem(client.CodeBusy, "Many photos are being judged. Send this one again.").after(3 * time.Second)
 	}
 	defer a.gates.Release(1)
 	began := time.Now()
@@ -207,9 +213,9 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 	}
 	j, err := a.deps.Gate(ctx, c, in.Kind, photo)
 	if err != nil {
-		return Judgement{}, fromError(fmt.Errorf("judge photo: %w", err))
+		return policy.GateAnswer{}, fromError(fmt.Errorf("judge photo: %w", err))
 	}
-	a.metrics.judged(in.Kind, j.GateAnswer, time.Since(began))
+	a.metrics.judged(in.Kind, j, time.Since(began))
 	return j, nil
 }
 
@@ -217,8 +223,6 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 // a repeated upload is answered with.
 type stored struct {
 	DocumentType string            `json:"document_type,omitempty"`
-	Width        int               `json:"width,omitempty"`
-	Height       int               `json:"height,omitempty"`
 	Gate         policy.GateAnswer `json:"gate"`
 }
 
@@ -244,7 +248,7 @@ func (a *api) known(ctx context.Context, ses *session.Session, kind, sum string)
 	for _, e := range evidence {
 		var s stored
 		if e.Kind == kind && e.SHA256 == sum && e.Attempt == ses.Attempt && json.Unmarshal(e.Findings, &s) == nil {
-			p := shownPhoto(kind, Judgement{GateAnswer: s.Gate, Width: s.Width, Height: s.Height})
+			p := shownPhoto(kind, s.Gate)
 			return &p, nil
 		}
 	}
@@ -254,7 +258,7 @@ func (a *api) known(ctx context.Context, ses *session.Session, kind, sum string)
 // keep encrypts the photo into the vault, then records it. Should recording
 // fail, the object is an unreferenced one of this session, which erasure and
 // retention remove.
-func (a *api) keep(ctx context.Context, ses *session.Session, in *uploadInput, j Judgement, photo []byte, sum string) error {
+func (a *api) keep(ctx context.Context, ses *session.Session, in *uploadInput, j policy.GateAnswer, photo []byte, sum string) error {
 	cell := a.deps.Policy.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: ses.DocumentType})
 	retain, err := cell.RetainUntil("capture_image", a.now())
 	if err != nil {
@@ -269,7 +273,7 @@ func (a *api) keep(ctx context.Context, ses *session.Session, in *uploadInput, j
 		}
 		ses = next
 	}
-	findings, err := json.Marshal(stored{DocumentType: in.DocumentType, Width: j.Width, Height: j.Height, Gate: finite(j.GateAnswer)})
+	findings, err := json.Marshal(stored{DocumentType: in.DocumentType, Gate: finite(j)})
 	if err != nil {
 		return fmt.Errorf("encode gate findings: %w", err)
 	}
@@ -297,7 +301,7 @@ func finite(g policy.GateAnswer) policy.GateAnswer {
 
 // shownPhoto is the answer to an upload: codes and measures that the person
 // may see.
-func shownPhoto(kind string, j Judgement) client.Photo {
+func shownPhoto(kind string, j policy.GateAnswer) client.Photo {
 	out := client.Photo{Kind: kind, Accepted: j.Accepted, Codes: []string{}, Measures: []client.Measure{}}
 	for _, c := range j.Codes {
 		if i, ok := c.Info(); ok && i.For("client") {
@@ -307,13 +311,10 @@ func shownPhoto(kind string, j Judgement) client.Photo {
 	if j.Hint != nil {
 		out.Hint = shownHint(j.Hint)
 	}
-	if j.Width > 0 && j.Height > 0 {
-		out.Image = &client.Size{Width: j.Width, Height: j.Height}
-	}
 	for _, f := range j.Findings {
 		for _, m := range f.Measures {
 			// Biometric scores would teach how to pass them.
-			if !strings.HasPrefix(f.Stage, "quality") && !strings.HasPrefix(f.Stage, "document") && f.Stage != "photo" {
+			if f.Stage != "quality" && f.Stage != "document" {
 				continue
 			}
 			v := client.Measure{Name: m.Name, Unit: m.Unit, Threshold: m.Threshold, Bound: m.Bound, Verdict: string(m.Verdict), Code: string(m.Code)}

@@ -103,7 +103,7 @@ type Hint struct {
 	Code    string   `json:"code"`
 	Text    string   `json:"text"`
 	Kind    string   `json:"kind,omitempty" doc:"The photo that it is about."`
-	Regions []Region `json:"regions,omitempty" doc:"Where in the photo, in pixels of image."`
+	Regions []Region `json:"regions,omitempty" doc:"Where in the photo, in pixels of the upright photo."`
 }
 
 // DocumentChoice is a kind of document that the person can use, with the
@@ -150,14 +150,7 @@ type Photo struct {
 	Accepted bool      `json:"accepted" doc:"False: take it again as the hint says. Nothing was stored."`
 	Codes    []string  `json:"codes" nullable:"false"`
 	Hint     *Hint     `json:"hint,omitempty"`
-	Image    *Size     `json:"image,omitempty" doc:"What regions are measured in: the upright picture."`
 	Measures []Measure `json:"measures" nullable:"false"`
-}
-
-// Size is the size of an image in pixels.
-type Size struct {
-	Width  int `json:"width"`
-	Height int `json:"height"`
 }
 
 // Measure is one measured value with the threshold it was held against.

@@ -18,8 +18,7 @@ export interface Capture {
   attempts_left: number;
   consent: boolean;
   document_type?: DocumentType;
-  document_types: DocumentType[];
-  needs: Kind[];
+  documents: { type: DocumentType; needs: Kind[] }[];
   accepted: Kind[];
   hints?: Hint[];
   limits: { max_bytes: number };
@@ -29,13 +28,11 @@ export interface Capture {
   expires_at: string;
 }
 
-/** The gate's answer to one photo. Regions are pixels of image. */
+/** The gate's answer to one photo. Regions are pixels of the upright photo. */
 export interface UploadAnswer {
   kind: Kind;
-  verdict: 'pass' | 'fail' | 'inconclusive' | 'not_evaluated';
   accepted: boolean;
   hint?: Hint;
-  image?: { width: number; height: number };
 }
 
 /** An RFC 9457 problem, or a request that never got an answer (status 0). */
@@ -65,10 +62,6 @@ export class API {
     return this.json('POST', '/v1/capture/consent', body);
   }
 
-  chooseDocument(document_type: DocumentType): Promise<Capture> {
-    return this.json('POST', '/v1/capture/document', { document_type });
-  }
-
   submit(): Promise<Capture> { return this.json('POST', '/v1/capture/submit', {}); }
 
   /**
@@ -78,6 +71,7 @@ export class API {
    */
   async upload(
     kind: Kind,
+    type: DocumentType,
     photo: Blob,
     progress: (fraction: number) => void,
     waiting: (w: Waiting | null) => void,
@@ -85,7 +79,7 @@ export class API {
   ): Promise<UploadAnswer> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.send(kind, photo, progress, stop);
+        return await this.send(kind, type, photo, progress, stop);
       } catch (e) {
         if (!(e instanceof Problem) || !e.temporary || stop.aborted) throw e;
         await pause(attempt, e, waiting, stop);
@@ -94,11 +88,13 @@ export class API {
     }
   }
 
-  private send(kind: Kind, photo: Blob, progress: (f: number) => void, stop: AbortSignal): Promise<UploadAnswer> {
+  private send(
+    kind: Kind, type: DocumentType, photo: Blob, progress: (f: number) => void, stop: AbortSignal,
+  ): Promise<UploadAnswer> {
     // XMLHttpRequest, because fetch reports no upload progress.
     return new Promise((resolve, reject) => {
       const x = new XMLHttpRequest();
-      x.open('POST', `${this.base}/v1/capture/evidence/${kind}`);
+      x.open('POST', `${this.base}/v1/capture/evidence/${kind}?document_type=${type}`);
       x.setRequestHeader('Authorization', `Bearer ${this.token}`);
       x.setRequestHeader('Content-Type', photo.type || 'application/octet-stream');
       x.responseType = 'json';

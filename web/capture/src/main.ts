@@ -1,6 +1,6 @@
 // The flow. The server's status says what is still to do, so a reload, another
 // tab or a second device go on where the session stands.
-import type { Capture, Kind } from './api';
+import type { Capture, DocumentType, Kind } from './api';
 import { API, Problem } from './api';
 import { chooseLanguage, language, t } from './i18n';
 import type { Step } from './shell';
@@ -18,6 +18,7 @@ function boot(): void {
     return;
   }
   const api = new API(ticket);
+  let chosen: DocumentType | undefined; // until the first photo tells the server
   let resumed = false; // "Start again" was pressed after needs_resubmission
   let polling: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,14 +36,22 @@ function boot(): void {
 
   const load = (): Promise<void> => api.status().then(go, fail(() => void load()));
 
-  const steps = (c: Capture): { at: (name: string) => Step } => {
-    const order = ['consent', 'choose', ...(c.needs.length ? c.needs : ['document_front', 'selfie']), 'review'];
-    return { at: (name) => ({ n: Math.max(1, order.indexOf(name) + 1), total: order.length }) };
+  const typeOf = (c: Capture): DocumentType | undefined =>
+    c.documents.length === 1 ? c.documents[0]!.type
+      : c.accepted.some((k) => k !== 'selfie') ? c.document_type ?? chosen : chosen ?? c.document_type;
+
+  const needsOf = (c: Capture): Kind[] => {
+    const type = typeOf(c);
+    return c.documents.find((d) => d.type === type)?.needs ?? ['document_front', 'selfie'];
+  };
+
+  const stepAt = (c: Capture, name: string): Step => {
+    const order = ['consent', ...(c.documents.length > 1 ? ['choose'] : []), ...needsOf(c), 'review'];
+    return { n: Math.max(1, order.indexOf(name) + 1), total: order.length };
   };
 
   function go(c: Capture): void {
     clearTimeout(polling);
-    const step = steps(c).at;
     switch (c.state) {
       case 'initiated':
       case 'capture_in_progress':
@@ -63,26 +72,35 @@ function boot(): void {
         return;
     }
     if (!c.consent) {
-      consentView(c, step('consent'), () =>
+      consentView(c, stepAt(c, 'consent'), () =>
         api.consent({ accepted: true, text_version: CONSENT_TEXT, locale: language() }).then(go, fail(() => go(c))),
       () => go(c));
       return;
     }
-    if (!c.document_type) {
-      chooseView(c.document_types, step('choose'), (d) => api.chooseDocument(d).then(go, fail(() => go(c))));
+    const type = typeOf(c);
+    if (!type) {
+      choose(c);
       return;
     }
-    const missing = c.needs.find((k) => !c.accepted.includes(k));
-    if (missing) take(c, missing);
+    const needs = needsOf(c);
+    const missing = needs.find((k) => !c.accepted.includes(k));
+    if (missing) take(c, missing, type);
     else {
-      reviewView(c, step('review'), thumbs, (k) => take(c, k),
+      reviewView(needs, type, stepAt(c, 'review'), thumbs, (k) => take(c, k, type),
         () => api.submit().then(go, fail(() => go(c))));
     }
   }
 
-  function take(c: Capture, kind: Kind): void {
+  function choose(c: Capture): void {
+    chooseView(c.documents.map((d) => d.type), stepAt(c, 'choose'), (d) => {
+      chosen = d;
+      go(c);
+    });
+  }
+
+  function take(c: Capture, kind: Kind, type: DocumentType): void {
     shoot({
-      api, status: c, kind, step: steps(c).at(kind),
+      api, status: c, kind, type, step: stepAt(c, kind),
       done: (photo) => {
         const old = thumbs.get(kind);
         if (old) URL.revokeObjectURL(old);
@@ -91,13 +109,11 @@ function boot(): void {
         void load();
       },
       back: () => {
-        // Back to what can be chosen: the document while nothing is sent yet.
-        const first = c.accepted.length === 0;
-        if (first && c.document_types.length > 1) {
-          chooseView(c.document_types, steps(c).at('choose'), (d) => api.chooseDocument(d).then(go, fail(() => go(c))));
-        } else go(c);
+        // Another kind of document can be chosen while none is sent.
+        if (c.documents.length > 1 && !c.accepted.some((k) => k !== 'selfie')) choose(c);
+        else go(c);
       },
-      failed: fail(() => take(c, kind)),
+      failed: fail(() => take(c, kind, type)),
     });
   }
 

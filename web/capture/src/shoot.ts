@@ -1,6 +1,6 @@
 // The camera step: live picture with advice, shutter, file fallback; then
 // sending, the gate's answer, and what to retake.
-import type { API, Capture, Kind, UploadAnswer } from './api';
+import type { API, Capture, DocumentType, Kind, Region, UploadAnswer } from './api';
 import { Problem } from './api';
 import type { Facing } from './camera';
 import { Camera, CameraError, fitFile, severalCameras, takePhoto } from './camera';
@@ -17,6 +17,7 @@ export interface Shooting {
   api: API;
   status: Capture;
   kind: Kind;
+  type: DocumentType;
   step: Step;
   /** The photo was accepted and the person wants to go on. */
   done: (photo: Blob) => void;
@@ -32,11 +33,11 @@ export function shoot(o: Shooting): void {
 
 function shapeOf(o: Shooting): Shape {
   if (o.kind === 'selfie') return 'face';
-  return o.status.document_type === 'passport' ? 'passport' : 'card';
+  return o.type === 'passport' ? 'passport' : 'card';
 }
 
 function live(o: Shooting, facing: Facing): void {
-  const title = kindTitle(o.kind, o.status.document_type);
+  const title = kindTitle(o.kind, o.type);
   const placeHint = t(o.kind === 'selfie' ? 'camera.place.selfie' : 'camera.place.document');
   const video = h('video', { attrs: { playsinline: true, muted: true, autoplay: true, 'aria-hidden': true } });
   video.muted = true;
@@ -194,7 +195,7 @@ function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'
       h('div', { class: 'art' }, h('div', { class: 'badge warn' }, icon('camera', 36))),
       h('h1', { attrs: { tabindex: -1 } }, title),
       h('p', { class: 'lead' }, t(`trouble.${trouble}.text`)),
-      h('p', { class: 'small' }, kindTitle(o.kind, o.status.document_type)),
+      h('p', { class: 'small' }, kindTitle(o.kind, o.type)),
     ),
     h('footer', { class: 'actions' },
       h('label', { class: 'btn primary file' }, icon('upload', 20), t('camera.file'), fileInput(facing, (f) => void choose(f))),
@@ -221,7 +222,7 @@ function send(o: Shooting, photo: Blob): void {
 
   let retry: () => void = () => undefined;
   now.addEventListener('click', () => retry());
-  o.api.upload(o.kind, photo,
+  o.api.upload(o.kind, o.type, photo,
     (f) => {
       meter.value = f;
       note.textContent = t(f < 1 ? 'send.sending' : 'send.checking');
@@ -251,16 +252,8 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
   const code = a.hint?.code ?? '';
   const text = a.accepted ? [t('send.good'), t(o.kind === 'selfie' ? 'send.good.selfie' : 'send.good.text')]
     : splitHint(hint(code, a.hint?.text));
-  if (!a.accepted && a.image && a.hint?.regions?.length) {
-    const marks = s('svg', {
-      viewBox: `0 0 ${a.image.width} ${a.image.height}`, class: 'marks', preserveAspectRatio: 'xMidYMid meet',
-      role: 'img', 'aria-label': t('send.region'),
-    });
-    for (const r of a.hint.regions) {
-      marks.append(s('rect', { x: r.x, y: r.y, width: r.w, height: r.h, rx: Math.min(r.w, r.h) * 0.08 }));
-    }
-    shot.append(marks);
-  }
+  const regions = a.accepted ? [] : a.hint?.regions ?? [];
+  if (regions.length) void img.decode().then(() => shot.append(marks(regions, img)), () => undefined);
   navigator.vibrate?.(a.accepted ? 20 : [30, 60, 30]);
   show(h('div', { class: 'page answer', attrs: { 'data-view': a.accepted ? 'accepted' : 'retake', 'data-code': code } },
     progress(o.step),
@@ -278,4 +271,16 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
         fileInput('environment', (f) => void fitFile(f, o.status.limits.max_bytes).catch(() => f).then((b) => send(o, b)))),
     ),
   ), text[0]!, () => URL.revokeObjectURL(url));
+}
+
+/** Boxes over what has to be better; an upright photo's own pixels are the unit. */
+function marks(regions: Region[], img: HTMLImageElement): SVGSVGElement {
+  const svg = s('svg', {
+    viewBox: `0 0 ${img.naturalWidth} ${img.naturalHeight}`, class: 'marks', preserveAspectRatio: 'none',
+    role: 'img', 'aria-label': t('send.region'),
+  });
+  for (const r of regions) {
+    svg.append(s('rect', { x: r.x, y: r.y, width: r.w, height: r.h, rx: Math.min(r.w, r.h) * 0.08 }));
+  }
+  return svg;
 }

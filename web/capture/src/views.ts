@@ -64,7 +64,7 @@ function refusedView(back: () => void): void {
   ), t('refused.title'));
 }
 
-export function chooseView(types: DocumentType[], step: Step, chosen: (d: DocumentType) => Promise<void>): void {
+export function chooseView(types: DocumentType[], step: Step, chosen: (d: DocumentType) => void): void {
   const list = h('div', { class: 'choices' });
   for (const d of types) {
     const b = h('button', { class: 'choice', attrs: { type: 'button', 'data-type': d } },
@@ -72,33 +72,34 @@ export function chooseView(types: DocumentType[], step: Step, chosen: (d: Docume
       h('span', { class: 'choice-text' }, h('strong', {}, t(`type.${d}`)), h('span', {}, t(`type.${d}.sub`))),
       icon('next', 20),
     );
-    b.addEventListener('click', () => void chosen(d));
+    b.addEventListener('click', () => chosen(d));
     list.append(b);
   }
   show(page({ id: 'choose', step, title: t('choose.title'), lead: t('choose.lead') }, [list], []), t('choose.title'));
 }
 
 export function reviewView(
-  status: Capture,
+  needs: Kind[],
+  type: DocumentType,
   step: Step,
   thumbs: Map<Kind, string>,
   retake: (k: Kind) => void,
   send: () => Promise<void>,
 ): void {
   const list = h('ul', { class: 'shots' });
-  for (const k of status.needs) {
+  for (const k of needs) {
     const url = thumbs.get(k);
     list.append(h('li', {},
       url
         ? h('img', { attrs: { src: url, alt: '' } })
         : h('span', { class: 'shot-blank' }, icon(k === 'selfie' ? 'face' : 'card', 32)),
       h('span', { class: 'shot-text' },
-        h('strong', {}, kindTitle(k, status.document_type)),
+        h('strong', {}, kindTitle(k, type)),
         h('span', { class: 'ok' }, icon('check', 18), t('review.ok')),
       ),
       h('button', {
         class: 'btn small', on: { click: () => retake(k) },
-        attrs: { type: 'button', 'aria-label': `${t('review.retake')}: ${kindTitle(k, status.document_type)}` },
+        attrs: { type: 'button', 'aria-label': `${t('review.retake')}: ${kindTitle(k, type)}` },
       }, t('review.retake')),
     ));
   }
