@@ -18,13 +18,19 @@ const (
 	leastPxPerMM = 5.0
 )
 
+// mostFace is the widest a face can be on a document, as part of its width: on
+// ID-1 a portrait takes up to 30 %. Wider faces mean that the outline is that
+// of the portrait, or that the picture is a selfie.
+const mostFace = 0.38
+
 // build straightens c, whose corners are in pixels of a picture toPhoto times
-// smaller than m, decides which way up it is, and classifies it.
-func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, error) {
+// smaller than m, decides which way up it is, and classifies it. It refuses
+// what turns out to be no document.
+func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool) {
 	q := c.quad.Scaled(toPhoto)
 	w, ht := float64(m.Cols()), float64(m.Rows())
 	s, ok := seen(q, w, ht)
-	if !ok {
+	if !ok || c.whole {
 		s = shape{aspect: q[0].Distance(q[1]) / math.Max(1, q[1].Distance(q[2]))}
 	}
 	if c.border > 0 || s.aspect < 1 {
@@ -40,9 +46,9 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, error) {
 	z, hasZone := findZone(probe)
 	faces, flipped := []photo.Rect(nil), false
 	switch {
-	case hasZone && z.rect.Y+z.rect.H/2 < 0.4 && z.score > 0.6:
+	case hasZone && z.rect.Y+z.rect.H/2 < 0.4:
 		flipped, f.Upright = true, true
-	case hasZone && z.rect.Y+z.rect.H/2 > 0.6 && z.score > 0.6:
+	case hasZone && z.rect.Y+z.rect.H/2 > 0.6:
 		f.Upright = true
 	}
 	if h.Faces != nil {
@@ -74,6 +80,9 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, error) {
 			face = r
 		}
 	}
+	if face.W > mostFace*float64(probe.Cols()) {
+		return Found{}, false
+	}
 	f.Class, size = classify(s.aspect, z, hasZone, face.W > 0, len(f.CutOff) > 0)
 	f.Rotation = rotation(f.Quad)
 
@@ -93,7 +102,7 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, error) {
 		r := photo.Rect{X: z.rect.X * float64(cols), Y: z.rect.Y * float64(rows), W: z.rect.W * float64(cols), H: z.rect.H * float64(rows)}
 		f.MRZ = &r
 	}
-	return f, nil
+	return f, true
 }
 
 // portrait widens a face box to the picture of head and shoulders around it:

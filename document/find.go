@@ -16,7 +16,9 @@ const (
 	shortlist   = 300  // candidates that are looked at closely
 	maxSkew     = 0.22 // |cos| between neighbouring sides of a sheet
 	maxTilt     = 62 * math.Pi / 180
-	convinced   = 0.5 // confidence from which a quadrilateral is reported
+	convinced   = 0.6  // confidence that an outline alone needs to be reported
+	worthALook  = 0.25 // confidence that suffices beside a zone or a portrait
+	mostLooks   = 4    // outlines that are straightened to look for these
 	overlapping = 0.15
 )
 
@@ -35,22 +37,37 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	mid, toPhoto := shrink(m, refineSide)
 	defer mid.Close()
 	var out []Found
-	for _, c := range outlines(mid, h.Max) {
-		found, err := build(m, c, toPhoto, h)
-		if err != nil {
-			closeAll(out)
-			return nil, err
+	for _, c := range outlines(mid) {
+		found, ok := build(m, c, toPhoto, h)
+		if !ok {
+			continue
+		}
+		if found.Confidence < convinced && !found.Upright {
+			found.Close()
+			continue
 		}
 		out = append(out, found)
 	}
-	if len(out) > 0 {
-		return out, nil
+	// What carries a zone or a portrait comes before what is only a rectangle.
+	sort.SliceStable(out, func(i, j int) bool { return rank(&out[i]) > rank(&out[j]) })
+	if len(out) == 0 || !out[0].Upright {
+		if whole, ok := wholeFrame(m, mid, h); ok {
+			closeAll(out)
+			return []Found{whole}, nil
+		}
 	}
-	whole, ok, err := wholeFrame(m, mid, h)
-	if err != nil || !ok {
-		return nil, err
+	if len(out) > h.Max {
+		closeAll(out[h.Max:])
+		out = out[:h.Max]
 	}
-	return []Found{whole}, nil
+	return out, nil
+}
+
+func rank(f *Found) float64 {
+	if f.Upright {
+		return 1 + f.Confidence
+	}
+	return f.Confidence
 }
 
 func closeAll(fs []Found) {
@@ -61,7 +78,7 @@ func closeAll(fs []Found) {
 
 // outlines returns convincing candidates in pixels of mid, best first, none
 // overlapping a better one.
-func outlines(mid gocv.Mat, most int) []candidate {
+func outlines(mid gocv.Mat) []candidate {
 	work, toMid := shrink(mid, workSide)
 	defer work.Close()
 	g := newGradient(work)
@@ -83,7 +100,7 @@ func outlines(mid gocv.Mat, most int) []candidate {
 	var out []candidate
 next:
 	for _, c := range list {
-		if c.confidence() < convinced {
+		if c.confidence() < worthALook {
 			break
 		}
 		for _, o := range out {
@@ -97,7 +114,7 @@ next:
 		}
 		c.quad = refine(mid, c.quad.Scaled(toMid), fixed, 3.5*toMid)
 		out = append(out, c)
-		if len(out) == most {
+		if len(out) == mostLooks {
 			break
 		}
 	}
@@ -136,7 +153,7 @@ func (c *candidate) judge(pic colours, noise, w, h float64) bool {
 // is steepest where right and wrong outlines were equally frequent on seeded
 // photos (docs/document.md).
 func (c *candidate) confidence() float64 {
-	return 1 / (1 + math.Exp(-9*(c.score-1.05)))
+	return 1 / (1 + math.Exp(-7*(c.score-1.25)))
 }
 
 // overlap is the shared area over the smaller area.
@@ -152,25 +169,25 @@ func overlap(a, b photo.Rect) float64 {
 // wholeFrame recognises a picture that is nothing but the document, a scan or
 // a crop: it has the proportion of a document and carries a machine readable
 // zone or a face where documents have them.
-func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool, error) {
+func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool) {
 	w, ht := float64(m.Cols()), float64(m.Rows())
-	c := candidate{quad: photo.Rect{W: float64(mid.Cols()), H: float64(mid.Rows())}.Quad()}
+	c := candidate{quad: photo.Rect{W: float64(mid.Cols()), H: float64(mid.Rows())}.Quad(), whole: true}
 	fit := plausible(w / ht)
 	if fit < 0.2 {
-		return Found{}, false, nil
+		return Found{}, false
 	}
 	if ht > w {
 		c.rotate(c.quad, 1)
 	}
-	f, err := build(m, c, w/float64(mid.Cols()), h)
-	if err != nil {
-		return Found{}, false, err
+	f, ok := build(m, c, w/float64(mid.Cols()), h)
+	if !ok {
+		return Found{}, false
 	}
 	if !f.Upright {
 		f.Close()
-		return Found{}, false, nil
+		return Found{}, false
 	}
 	f.WholeFrame, f.CutOff = true, nil
 	f.Confidence = 0.3 + 0.2*fit
-	return f, true, nil
+	return f, true
 }

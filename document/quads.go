@@ -16,6 +16,7 @@ type candidate struct {
 	support [4]float64
 	border  int // how many sides are the frame's own
 	step    float64
+	whole   bool // the frame itself
 	strips  [4]float64
 }
 

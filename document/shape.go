@@ -97,7 +97,7 @@ var formats = []format{
 	{A4Page, 297, 210, 0.8},
 }
 
-// plausible rates the proportion: 1 at a known format, falling to 0 at 15 %
+// plausible rates the proportion: 1 at a known format, falling to 0 at 11 %
 // off all of them.
 func plausible(aspect float64) float64 {
 	if aspect < 1 {
@@ -106,7 +106,7 @@ func plausible(aspect float64) float64 {
 	best := 0.0
 	for _, f := range formats {
 		d := math.Abs(math.Log(aspect / (f.w / f.h)))
-		best = math.Max(best, f.weight*math.Max(0, 1-math.Pow(d/0.15, 2)))
+		best = math.Max(best, f.weight*math.Max(0, 1-math.Pow(d/0.11, 2)))
 	}
 	return best
 }

@@ -15,7 +15,7 @@ import (
 type zone struct {
 	rect  photo.Rect // relative to the sheet: 0-1 of its width and height
 	lines int
-	chars float64 // characters per width of the sheet, from their spacing; 0 when unclear
+	chars float64 // characters per width of the sheet, from their spacing
 	score float64 // 0-1
 }
 
@@ -38,20 +38,35 @@ func findZone(sheet gocv.Mat) (zone, bool) {
 	if err != nil {
 		return zone{}, false
 	}
+	// Print of a zone is among the darkest there is; guilloches and other
+	// background are not. How much darker depends on the light, so two levels
+	// are tried.
+	var hist [256]int
+	for _, v := range p {
+		hist[v]++
+	}
+	ink, seen := 255, 0
+	for ; ink > 0 && seen < len(p)/50; ink-- {
+		seen += hist[ink]
+	}
+	best, found := zone{}, false
+	for _, f := range []float64{0.32, 0.5} {
+		z, ok := zoneAt(p, h, math.Max(12, f*float64(ink)))
+		if ok && z.score > best.score {
+			best, found = z, true
+		}
+	}
+	return best, found && best.score > 0.45
+}
+
+// zoneAt looks for the zone among the rows that have something darker than
+// floor nearly everywhere across.
+func zoneAt(p []byte, h int, floor float64) (zone, bool) {
 	const cells = 40
 	cell := zoneWidth / cells
-	// Row by row: in how many of the cells is there something dark?
 	cover := make([]float64, h)
-	lift := make([]float64, h)
 	for y := range cover {
 		row := p[y*zoneWidth : (y+1)*zoneWidth]
-		var mean float64
-		for _, v := range row {
-			mean += float64(v)
-		}
-		mean /= zoneWidth
-		lift[y] = mean
-		floor := math.Max(14, 0.9*mean)
 		for c := 0; c < cells; c++ {
 			top := byte(0)
 			for _, v := range row[c*cell : (c+1)*cell] {
@@ -64,11 +79,11 @@ func findZone(sheet gocv.Mat) (zone, bool) {
 	}
 	var runs [][2]int
 	for y := 0; y < h; y++ {
-		if cover[y] < 0.72 {
+		if cover[y] < 0.66 {
 			continue
 		}
 		e := y
-		for e < h && cover[e] >= 0.62 {
+		for e < h && cover[e] >= 0.55 {
 			e++
 		}
 		if n := e - y; n >= 8 && n <= 44 {
@@ -96,6 +111,9 @@ func findZone(sheet gocv.Mat) (zone, bool) {
 		z.rect = photo.Rect{X: 0.03, Y: float64(top) / float64(h), W: 0.94, H: float64(bottom-top) / float64(h)}
 		var power float64
 		z.chars, power = spacing(p, group)
+		if z.chars == 0 { // even lines, but not evenly spaced characters: other print
+			continue
+		}
 		z.score = math.Min(1, 0.35*float64(len(group)-1)+power)
 		if mid := z.rect.Y + z.rect.H/2; mid > 0.38 && mid < 0.62 {
 			z.score *= 0.4 // neither at the foot nor at the head
@@ -104,7 +122,7 @@ func findZone(sheet gocv.Mat) (zone, bool) {
 			best, found = z, true
 		}
 	}
-	return best, found && best.score > 0.45
+	return best, found
 }
 
 // spacing measures the period of the characters: every line's column profile is
