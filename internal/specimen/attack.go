@@ -117,7 +117,7 @@ func replay(s *Selfie, seed int64) *Presented {
 		}
 	}
 	// A window and a lamp mirror in the glass.
-	c.path(color.RGBA{38, 40, 44, 44}, [2]float64{c.w * 0.62, 90}, [2]float64{c.w * 0.93, 90}, [2]float64{c.w * 0.80, c.h * 0.6}, [2]float64{c.w * 0.46, c.h * 0.6})
+	mirror(in.img, between(r, 0.5, 0.66))
 	cam := Camera{
 		Seed: seed, Width: 960, Height: 1280, Background: pick(r, []Background{Desk, Dark, Wood}),
 		Rotation: between(r, -4, 4), Tilt: between(r, 5, 13), TiltAxis: between(r, 60, 120), Fill: between(r, 1.04, 1.12), OffsetX: between(r, -0.6, 0.6),
@@ -125,6 +125,25 @@ func replay(s *Selfie, seed int64) *Presented {
 		Glare: []Glare{{X: between(r, 0.1, 0.3), Y: between(r, 0.1, 0.2), Radius: 0.07, Stretch: 1.6, Strength: 0.75}},
 	}
 	return show(Screen, s, in, cam)
+}
+
+// mirror lays the soft image of a window with a cross-bar over the glass.
+func mirror(img *image.RGBA, from float64) {
+	const shrink = 8
+	b := img.Rect
+	w, h := float64(b.Dx()), float64(b.Dy())
+	c := &canvas{img: image.NewRGBA(image.Rect(0, 0, b.Dx()/shrink, b.Dy()/shrink)), k: 1.0 / shrink, w: w, h: h}
+	for _, pane := range [][2]float64{{0.06, 0.30}, {0.325, 0.57}} {
+		lean := 0.16
+		at := func(x, y float64) [2]float64 { return [2]float64{(x - lean*y) * w, y * h} }
+		c.path(color.RGBA{A: 255}, at(from, pane[0]), at(from+0.3, pane[0]), at(from+0.3, pane[1]), at(from, pane[1]))
+	}
+	soft := resized(blurredBy(c.img, 1.5, 1.5), b.Dx(), b.Dy(), gocv.InterpolationLinear)
+	for i := 0; i < len(img.Pix); i += 4 {
+		if a := float64(soft.Pix[i+3]) / 255 * 0.16; a > 0 && img.Pix[i+3] == 255 {
+			img.Pix[i], img.Pix[i+1], img.Pix[i+2] = mix(img.Pix[i], 225, a), mix(img.Pix[i+1], 232, a), mix(img.Pix[i+2], 240, a)
+		}
+	}
 }
 
 // printed puts the selfie on paper: fewer colours, lifted blacks, halftone
@@ -175,19 +194,37 @@ func printed(s *Selfie, seed int64) *Presented {
 	return p
 }
 
-// thumb lies over the lower edge of the sheet.
+// thumb reaches from the lower edge of the photo over that of the sheet.
 func thumb(img *image.RGBA, q photo.Quad) {
 	x, y := q[3].X*0.72+q[2].X*0.28, q[3].Y*0.72+q[2].Y*0.28
-	c := &canvas{img: img, k: 1, w: float64(img.Rect.Dx()), h: float64(img.Rect.Dy())}
-	for i := range 16 {
-		t := float64(i) / 15
-		col := color.RGBA{mix(0x8a, 0xdf, t), mix(0x5c, 0xaf, t), mix(0x47, 0x93, t), 255}
-		rx, ry := 62*(1-0.45*t), 120*(1-0.3*t)
+	w, h := float64(img.Rect.Dx()), float64(img.Rect.Dy())
+	c := &canvas{img: image.NewRGBA(img.Rect), k: 1, w: w, h: h}
+	tip, lean := y-70, 0.18
+	for i := range 22 {
+		t := float64(i) / 21
+		col := color.RGBA{mix(0x7e, 0xdb, t), mix(0x51, 0xaa, t), mix(0x3f, 0x8d, t), 255}
+		half := 66 * (1 - 0.62*t)
 		var points [][2]float64
-		for j := range 48 {
-			a := 2 * math.Pi * float64(j) / 48
-			points = append(points, [2]float64{x + rx*math.Cos(a) - 6*t, y + 40 + ry*math.Sin(a) - 6*t})
+		for j := 0; j <= 24; j++ {
+			a := math.Pi + math.Pi*float64(j)/24
+			points = append(points, [2]float64{x - 10*t + half*math.Cos(a), tip + 74 + 74*(1-0.3*t)*math.Sin(a)})
 		}
+		down := h + 40 - tip
+		points = append(points, [2]float64{x - 10*t + half*1.25 - lean*down, h + 40}, [2]float64{x - 10*t - half*1.25 - lean*down, h + 40})
 		c.path(col, points...)
+	}
+	var nail [][2]float64
+	for j := range 40 {
+		a := 2 * math.Pi * float64(j) / 40
+		nail = append(nail, [2]float64{x - 8 + 34*math.Cos(a), tip + 50 + 40*math.Sin(a)})
+	}
+	c.path(color.RGBA{0xe8, 0xc3, 0xb4, 255}, nail...)
+	soft := blurredBy(c.img, 3, 3)
+	for i := 0; i < len(img.Pix); i += 4 {
+		if a := uint32(soft.Pix[i+3]); a > 0 {
+			for ch := range 3 {
+				img.Pix[i+ch] = uint8(uint32(soft.Pix[i+ch])*9/10 + uint32(img.Pix[i+ch])*(255-a)/255)
+			}
+		}
 	}
 }

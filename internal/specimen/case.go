@@ -1,8 +1,6 @@
 package specimen
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // CaseKind is one of the cases that the demo shows.
 type CaseKind string
@@ -29,13 +27,16 @@ type Case struct {
 // CaseOptions chooses the document of a case.
 type CaseOptions struct {
 	Format Format // TD3 when empty
-	Person string // chosen by seed when empty
+	Person string // chosen by seed among the people of the demo when empty
 }
 
 // Stage makes the case that belongs to a kind and a seed.
 func Stage(kind CaseKind, seed int64, ps *Portraits, o CaseOptions) (*Case, error) {
 	if ps == nil {
 		return nil, &MissingPortraitsError{Dir: DefaultPortraitsDir()}
+	}
+	if o.Person == "" {
+		o.Person = pick(stream(seed, "case person"), ps.shown()).ID
 	}
 	s, err := New(seed, Options{Format: o.Format, Portraits: ps, Person: o.Person})
 	if err != nil {

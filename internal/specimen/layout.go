@@ -150,7 +150,7 @@ func (s *sheet) largeCard() {
 	y += 6.0
 	s.date("expiry_date", "Date of expiry/Date d’expiration", s.id.ExpiryDate, x, y, 30)
 	if s.ghost {
-		s.ghostAt(91, 35.2, 10.6, 13.6)
+		s.ghostAt(91, 36.4, 10.0, 12.8)
 	}
 	s.specimenMark(4.5, 49.4)
 	s.machineZone(s.lines, 6.0)

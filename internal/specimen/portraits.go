@@ -47,6 +47,7 @@ type Person struct {
 	Selfie   [4]int     `yaml:"selfie"`
 	Outline  []float64  `yaml:"outline"`
 	Optional bool       `yaml:"optional"`
+	Demo     bool       `yaml:"demo"`
 
 	source func() (*image.RGBA, error)
 }
@@ -245,6 +246,17 @@ func (ps *Portraits) chosen() []*Person {
 	var out []*Person
 	for _, p := range ps.people {
 		if !p.Optional {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// shown are the people of the demo's cases.
+func (ps *Portraits) shown() []*Person {
+	var out []*Person
+	for _, p := range ps.people {
+		if p.Demo {
 			out = append(out, p)
 		}
 	}
