@@ -13,17 +13,19 @@ type track struct {
 const (
 	minStep, maxStep = 3, 5
 	stepCost         = 0.8
-	maxGain          = 4.0
+	maxGain          = 3.5
 )
 
-// gains are log odds of "some character" against "between characters", made
-// from the best character so that smudges with no clear character gain little.
+// gains are log odds of "this character" against "none": the gap between
+// characters, or a smudge that is as much like one character as another.
 func gains(c columns) []float64 {
 	g := make([]float64, c.n)
 	for i := range g {
 		p := c.at(i)
 		_, top := best(p)
-		g[i] = math.Max(-6, math.Min(maxGain, float64(top-p[gap])))
+		yes, no := math.Exp(float64(top)), math.Exp(float64(p[gap]))
+		other := math.Max(0, 1-yes-no)
+		g[i] = math.Max(-6, math.Min(maxGain, math.Log((yes+1e-4)/(no+0.5*other+0.02))))
 	}
 	return g
 }

@@ -36,6 +36,8 @@ func decode(r []reading, n int) (*zone, error) {
 		first[k] = alphabet[c]
 	}
 	layout := layoutFor(len(r), n, string(first))
+	adapt(raw, layout)
+	inContext(raw, layout)
 	var sum float64
 	for i := range raw {
 		b := make([]byte, n)
@@ -51,6 +53,76 @@ func decode(r []reading, n int) (*zone, error) {
 	}
 	z.mean = sum / float64(n*len(r))
 	return z, z.settle(layout)
+}
+
+// lookAlikes are letters and digits that some typefaces print alike.
+var lookAlikes = [][2]int{{classOf('O'), 0}, {classOf('D'), 0}, {classOf('Q'), 0}, {classOf('I'), 1}, {classOf('Z'), 2},
+	{classOf('S'), 5}, {classOf('G'), 6}, {classOf('B'), 8}}
+
+// adapt learns from the dates how this document prints digits: where they
+// show a letter to the recogniser, as the zero of many typefaces shows an O,
+// the digit becomes possible wherever both are allowed, for the check digits
+// to decide.
+func adapt(raw [][]cell, layout mrz.Layout) {
+	for _, pair := range lookAlikes {
+		letter, digit := pair[0], pair[1]
+		var odds float64
+		for i := range raw {
+			for k, c := range raw[i] {
+				if at, p := c.best(); patterns[layout][i][k] == 'D' && at == letter && p > 0.5 {
+					odds = math.Max(odds, 1)
+				}
+			}
+		}
+		if odds == 0 {
+			continue
+		}
+		for i := range raw {
+			for k := range raw[i] {
+				if c := &raw[i][k]; patterns[layout][i][k] == 'X' {
+					both := c[letter] + c[digit]
+					c[letter], c[digit] = both*0.35, both*0.65
+				}
+			}
+		}
+	}
+}
+
+// inContext weighs look-alikes where letters and digits are both allowed: a
+// letter between digits, or a digit between letters, is the rarer thing in
+// document and personal numbers.
+func inContext(raw [][]cell, layout mrz.Layout) {
+	const rarer = 0.3
+	for i := range raw {
+		kind := make([]int, len(raw[i])) // 1 digit, 2 letter, 0 other
+		for k, c := range raw[i] {
+			switch at, _ := c.best(); {
+			case at < 10:
+				kind[k] = 1
+			case at != filler:
+				kind[k] = 2
+			}
+		}
+		for k := range raw[i] {
+			if p := patterns[layout][i][k]; p != 'X' && p != 'x' {
+				continue
+			}
+			digits, letters := true, true
+			for _, j := range []int{k - 1, k + 1} {
+				if j >= 0 && j < len(kind) && (patterns[layout][i][j] == 'X' || patterns[layout][i][j] == 'C') {
+					digits = digits && kind[j] != 2
+					letters = letters && kind[j] == 2
+				}
+			}
+			for _, pair := range lookAlikes {
+				if digits {
+					raw[i][k][pair[0]] *= rarer
+				} else if letters {
+					raw[i][k][pair[1]] *= rarer
+				}
+			}
+		}
+	}
 }
 
 func weigh(c cell, kind byte) cell {

@@ -21,7 +21,8 @@ const (
 	minElongated = 5.0 // of a fragment, length over height
 	minLine      = 7.0 // of a line, or of so much of it that the reader finds the rest
 	maxFragments = 400
-	maxLines     = 14
+	maxMeasured  = 90 // lines whose pitch is measured
+	maxLines     = 14 // lines that are probed
 )
 
 // findLines returns elongated textured regions of the photo, longest first.
@@ -46,6 +47,10 @@ func findLines(grey gocv.Mat) ([]line, error) {
 			out = append(out, l)
 		}
 	}
+	if len(out) > maxMeasured {
+		slices.SortFunc(out, func(a, b line) int { return compare(b.length/b.height, a.length/a.height) })
+		out = out[:maxMeasured]
+	}
 	return out, nil
 }
 
@@ -61,7 +66,7 @@ func compare(a, b float64) int {
 
 // sameLine reports that l lies within o.
 func sameLine(o, l line) bool {
-	if o.angleTo(l) > 0.06 || l.length < 0.75*o.length {
+	if o.angleTo(l) > 0.06 || l.length < 0.75*o.length || l.height > 1.5*o.height || o.height > 1.5*l.height {
 		return false
 	}
 	for _, end := range []float64{-l.length / 2, l.length / 2} {

@@ -19,6 +19,11 @@ const (
 	margin         = 2.0
 	maxChanges     = 3
 	maxOptions     = 24
+
+	// A first choice whose digits hold is doubtful when another reading that
+	// satisfies them is less likely by no more than this.
+	doubtCost        = 4.5
+	doubtAlternative = 0.005
 )
 
 type option struct {
@@ -32,6 +37,10 @@ type option struct {
 // stays, but is doubtful when another reading is about as likely: 7-3-1 does
 // not see G for 6, nor some pairs such as OO for 00.
 func (z *zone) repair(layout mrz.Layout) {
+	least, limit := minAlternative, maxCost
+	if z.doc.Valid {
+		least, limit = doubtAlternative, doubtCost
+	}
 	var opts []option
 	for i, line := range z.lines {
 		for k := range line {
@@ -41,7 +50,7 @@ func (z *zone) repair(layout mrz.Layout) {
 			c := z.cells[i][k]
 			at, p := c.best()
 			for m, q := range c {
-				if m != at && q >= minAlternative {
+				if m != at && q >= least {
 					opts = append(opts, option{i, k, m, math.Log(p / q)})
 				}
 			}
@@ -49,7 +58,7 @@ func (z *zone) repair(layout mrz.Layout) {
 	}
 	slices.SortFunc(opts, func(a, b option) int { return compare(a.cost, b.cost) })
 	opts = opts[:min(len(opts), maxOptions)]
-	s := search{zone: z, opts: opts}
+	s := search{zone: z, opts: opts, limit: limit}
 	for i := range z.lines {
 		s.lines = append(s.lines, []byte(z.lines[i]))
 	}
@@ -58,7 +67,7 @@ func (z *zone) repair(layout mrz.Layout) {
 		return
 	}
 	if z.doc.Valid {
-		z.doubtful = slices.ContainsFunc(s.found, func(f fix) bool { return f.cost < margin })
+		z.doubtful = true
 		return
 	}
 	slices.SortFunc(s.found, func(a, b fix) int { return compare(a.cost, b.cost) })
@@ -86,6 +95,7 @@ type fix struct {
 type search struct {
 	zone  *zone
 	opts  []option
+	limit float64
 	lines [][]byte
 	found []fix
 }
@@ -94,7 +104,7 @@ type search struct {
 func (s *search) try(i int, cost float64, changed []option) {
 	for ; i < len(s.opts); i++ {
 		o := s.opts[i]
-		if cost+o.cost > maxCost {
+		if cost+o.cost > s.limit {
 			return // options are sorted by cost
 		}
 		if slices.ContainsFunc(changed, func(c option) bool { return c.line == o.line && c.col == o.col }) {

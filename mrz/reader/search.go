@@ -18,7 +18,7 @@ const (
 	clearProbe     = 0.70 // of a line, to look no further before reading it
 	minFit         = 0.80 // of the evidence for characters, explained by a width
 	minMean        = 0.55 // mean probability over the zone, to call it found
-	minCertain     = 0.60 // smallest probability, to call it valid
+	minCertain     = 0.80 // smallest probability, to call it valid
 )
 
 // search goes from the most to the least promising line and returns the
@@ -97,16 +97,13 @@ func (s *state) knows(l line) bool {
 
 // expand reads a line and its neighbours and keeps the zone if it is the best.
 func (s *state) expand(l line) error {
-	block, err := s.block(l)
+	block, z, err := s.block(l)
 	if err != nil {
 		return fmt.Errorf("read lines: %w", err)
 	}
+	s.seen = append(s.seen, l)
 	for _, r := range block {
 		s.seen = append(s.seen, r.line)
-	}
-	z, err := interpret(block)
-	if err != nil {
-		return err
 	}
 	if z != nil && (s.top == nil || z.rank() > s.top.rank()) {
 		s.top = z
@@ -130,6 +127,11 @@ func (w *worker) promising(lines []line) ([]line, error) {
 		l.pitch, l.score = pitch, strength*math.Min(1, n/28)
 		out = append(out, l)
 	}
+	for i := range out {
+		if slices.ContainsFunc(out, func(o line) bool { return twins(out[i], o) }) {
+			out[i].score *= 2
+		}
+	}
 	slices.SortFunc(out, func(a, b line) int { return compare(b.score, a.score) })
 	out = out[:min(len(out), maxLines)]
 	for i, l := range out {
@@ -140,6 +142,13 @@ func (w *worker) promising(lines []line) ([]line, error) {
 		out[i] = l
 	}
 	return out, nil
+}
+
+// twins reports whether two lines lie as two lines of one zone do.
+func twins(a, b line) bool {
+	along, across := a.local(b.at(0, 0))
+	off := math.Abs(across) / a.pitch
+	return off > minSpacing && off < 2*maxSpacing && math.Abs(along) < 0.15*a.length && math.Abs(a.pitch/b.pitch-1) < 0.08 && a.angleTo(b) < 0.08
 }
 
 // interpret tries every run of two or three neighbouring lines that could be

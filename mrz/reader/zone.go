@@ -19,25 +19,34 @@ type reading struct {
 // probe reads the middle of a line in both directions and returns it turned
 // the right way up. Its score is 1 for twenty certain characters at even steps.
 func (w *worker) probe(n line) (line, error) {
-	s := n.pitch / stripPitch
 	out := n
 	out.score = 0
 	for _, l := range []line{n, n.turned()} {
-		strip, err := w.levels.cut(l, -probeCols*s/2, s, s, probeCols, stripHeight)
+		score, err := w.glance(l)
 		if err != nil {
 			return n, err
 		}
-		c, err := w.net.read(strip)
-		strip.Close()
-		if err != nil {
-			return n, err
-		}
-		t := free(c)
-		if l.score = confidence(c, t) * t.score / (maxGain * probeCols / stripPitch); l.score > out.score {
+		if l.score = score; score > out.score {
 			out = l
 		}
 	}
 	return out, nil
+}
+
+// glance scores the middle of a line, read in its direction.
+func (w *worker) glance(n line) (float64, error) {
+	s := n.pitch / stripPitch
+	strip, err := w.levels.cut(n, -probeCols*s/2, s, s, probeCols, stripHeight)
+	if err != nil {
+		return 0, err
+	}
+	defer strip.Close()
+	c, err := w.net.read(strip)
+	if err != nil {
+		return 0, err
+	}
+	t := free(c)
+	return confidence(c, t) * t.score / (maxGain * probeCols / stripPitch), nil
 }
 
 // read reads a whole line, several times if need be: each reading tells where
@@ -77,7 +86,7 @@ func (w *worker) read(n line) (reading, error) {
 			return r, err
 		}
 		da, db := n.local(m.at(0, 0))
-		if pass > 0 && math.Abs(m.pitch/n.pitch-1) < 0.015 && math.Abs(da) < 2*m.pitch && math.Abs(db) < 0.05*m.pitch &&
+		if math.Abs(m.pitch/n.pitch-1) < 0.015 && math.Abs(da) < 2*m.pitch && math.Abs(db) < 0.05*m.pitch &&
 			n.angleTo(m) < 0.003 && math.Abs(m.taper-n.taper) < 1e-4 {
 			return r, nil
 		}
@@ -114,33 +123,37 @@ func pitchAndTaper(along []float64) (pitch, taper float64) {
 const maxTaper = 0.0008
 
 // block finds the lines of the zone that a verified line belongs to, in
-// reading order.
-func (w *worker) block(first line) ([]reading, error) {
+// reading order, and what they say. It looks no further once the lines make
+// a valid zone.
+func (w *worker) block(first line) ([]reading, *zone, error) {
 	r, err := w.read(first)
 	if err != nil || len(r.free.at) < 20 {
-		return nil, err
+		return nil, nil, err
 	}
 	lines := []reading{r}
-	for _, dir := range []float64{-1, 1} {
+	for _, dir := range []float64{1, -1} {
 		cur := r
 		for len(lines) < 4 {
 			next, ok, err := w.neighbour(cur, dir)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if !ok {
 				break
 			}
-			lines = append(lines, next)
+			if dir > 0 {
+				lines = append(lines, next)
+			} else {
+				lines = slices.Insert(lines, 0, next)
+			}
 			cur = next
+			if z, err := interpret(lines); err != nil || z != nil && z.doc.Valid {
+				return lines, z, err
+			}
 		}
 	}
-	slices.SortFunc(lines, func(a, b reading) int {
-		_, ya := r.line.local(a.line.at(0, 0))
-		_, yb := r.line.local(b.line.at(0, 0))
-		return compare(ya, yb)
-	})
-	return lines, nil
+	z, err := interpret(lines)
+	return lines, z, err
 }
 
 // Lines of a zone are 1.6 to 3.4 pitches apart: 2.5 by the standard, less on
@@ -170,6 +183,12 @@ func (w *worker) neighbour(cur reading, dir float64) (reading, bool, error) {
 			return reading{}, false, err
 		}
 		if _, off := cur.line.local(n.at(0, 0)); math.Abs(off) < 1.2*n.pitch {
+			continue
+		}
+		if p, err := w.glance(n); err != nil || p < minProbe {
+			if err != nil {
+				return reading{}, false, err
+			}
 			continue
 		}
 		r, err := w.read(n)

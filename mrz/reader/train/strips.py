@@ -57,9 +57,11 @@ class Generator:
     def text(self, n):
         r = self.r
         kind = r.random()
-        if kind < 0.45:
+        if kind < 0.32:
             s = [r.choice(CHARS) for _ in range(n)]
-        elif kind < 0.75:
+        elif kind < 0.62:  # what is hardest to tell apart
+            s = [r.choice("0O0OD0QO1I1IT8B8B5S5S2Z2Z6G6GUVMNHKXCEF<") for _ in range(n)]
+        elif kind < 0.82:
             s = [r.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "<" * 4) for _ in range(n)]
         else:
             s = [r.choice("0123456789" * 3 + "ABCDEFGHIJKLMNOPQRSTUVWXYZ<<<<") for _ in range(n)]
