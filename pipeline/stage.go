@@ -123,6 +123,11 @@ func (r *run) photo(ctx context.Context, kind string) (*photo.Image, error) {
 		return nil, err
 	}
 	b, err := r.read(ctx, kind)
+	var lost *unusable
+	if errors.As(err, &lost) {
+		r.refused[kind] = lost.code
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}

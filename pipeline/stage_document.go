@@ -52,24 +52,12 @@ func runDocument(ctx context.Context, r *run) ([]policy.Finding, error) {
 // itself, nil where none was found.
 func findDocument(e *Engines, kind string, p *photo.Image) (policy.Finding, *straightened, error) {
 	f := policy.Finding{Stage: "document", Subject: kind}
-	hints := document.Hints{}
 	if e.Faces != nil {
-		hints.Faces = func(m gocv.Mat) []photo.Rect {
-			faces, err := e.Faces.Detect(m)
-			if err != nil {
-				return nil // a hint less; the face stage reports the failure
-			}
-			var out []photo.Rect
-			for _, x := range faces {
-				out = append(out, x.Box)
-			}
-			return out
-		}
 		f.Models = e.role("face-detect-near", "face-detect-far", "face-detect-yunet")
 	}
-	found, err := e.Documents.Find(p.Mat, hints)
+	found, err := e.FindDocuments(p)
 	if err != nil {
-		return f, nil, fmt.Errorf("find document: %w", err)
+		return f, nil, err
 	}
 	if len(found) == 0 {
 		f.Assert("capture.document_not_found", "")
@@ -89,6 +77,30 @@ func findDocument(e *Engines, kind string, p *photo.Image) (policy.Finding, *str
 	f.Measures = append(f.Measures, policy.Measure{Name: "document.confidence", Value: d.Confidence, Unit: "ratio", Regions: regions([]photo.Rect{b})})
 	f.Measures = append(f.Measures, d.inPhoto(p, quality.Document(d.Rectified, d.info(p, nil)))...)
 	return f, d, nil
+}
+
+// FindDocuments finds the documents in a photo, best first; the faces on them
+// tell which way up they are. The caller closes what it gets.
+func (e *Engines) FindDocuments(p *photo.Image) ([]document.Found, error) {
+	hints := document.Hints{}
+	if e.Faces != nil {
+		hints.Faces = func(m gocv.Mat) []photo.Rect {
+			faces, err := e.Faces.Detect(m)
+			if err != nil {
+				return nil // a hint less; the face stage reports the failure
+			}
+			var out []photo.Rect
+			for _, x := range faces {
+				out = append(out, x.Box)
+			}
+			return out
+		}
+	}
+	found, err := e.Documents.Find(p.Mat, hints)
+	if err != nil {
+		return nil, fmt.Errorf("find document: %w", err)
+	}
+	return found, nil
 }
 
 func (s *straightened) info(p *photo.Image, mrz *photo.Rect) quality.DocumentInfo {

@@ -114,3 +114,23 @@ func TestRotationMovesDataKeysAndLeavesObjects(t *testing.T) {
 		t.Fatalf("check with the old key only: %v", err)
 	}
 }
+
+func TestASealedSecretOpensForItsPurposeOnly(t *testing.T) {
+	keys, err := storage.OpenOrCreateKeyFile(t.TempDir() + "/keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := storage.SealSecret(ctx, keys, "webhook", []byte("whsec_x"))
+	if err != nil || strings.Contains(string(sealed), "whsec") {
+		t.Fatalf("%q, %v", sealed, err)
+	}
+	if got, err := storage.OpenSecret(ctx, keys, "webhook", sealed); err != nil || string(got) != "whsec_x" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if _, err := storage.OpenSecret(ctx, keys, "login", sealed); !errors.Is(err, storage.ErrMismatch) {
+		t.Fatalf("opened for another purpose: %v", err)
+	}
+	if _, err := storage.OpenSecret(ctx, keys, "webhook", []byte("no")); !errors.Is(err, storage.ErrFormat) {
+		t.Fatalf("opened nonsense: %v", err)
+	}
+}

@@ -1,0 +1,67 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/proofline/proofline/audit"
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+)
+
+// Sweeper ends sessions whose time is up, deletes evidence whose retention is
+// over and prunes settled rows, in bounded batches. Any number may run.
+type Sweeper struct{ *loop }
+
+const (
+	sweepInterval = time.Minute
+	sweepBatch    = 200
+	// settledTime is how long finished outbox rows and idempotency records are
+	// kept, for whoever asks what happened to a delivery.
+	settledTime = 30 * 24 * time.Hour
+)
+
+// NewSweeper makes a sweeper; Start begins its work.
+func NewSweeper(s *session.Store, v *storage.Vault, log *slog.Logger) *Sweeper {
+	return newSweeper(s, v, log, sweepInterval, time.Now)
+}
+
+func newSweeper(s *session.Store, v *storage.Vault, log *slog.Logger, interval time.Duration, now func() time.Time) *Sweeper {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Sweeper{newLoop("sweeper", interval, log, func(ctx context.Context) (bool, error) {
+		n, err := s.ExpireDue(ctx, sweepBatch)
+		if err != nil {
+			return false, fmt.Errorf("expire sessions: %w", err)
+		}
+		more := n == sweepBatch
+		rep, err := v.Sweep(ctx, now(), sweepBatch)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range rep.Certificates {
+			refs, hashes := map[string]string{"class": string(c.Class), "reason": "retention"}, map[string]string{}
+			err := keepCertificate(ctx, v, c, refs, hashes)
+			// The log is told in any case: the evidence is gone already.
+			err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
+				Session: c.Session, Refs: refs, Hashes: hashes}))
+			if err != nil {
+				return false, fmt.Errorf("record expired evidence of %s: %w", c.Session, err)
+			}
+		}
+		if len(rep.Failures) > 0 {
+			log.Warn("evidence could not be deleted and is tried again", "objects", len(rep.Failures), "first", rep.Failures[0])
+		}
+		// A batch that only failed is not asked for again at once.
+		more = more || rep.Expired == sweepBatch && rep.Deleted > 0
+		pruned, err := s.Prune(ctx, now().Add(-settledTime), sweepBatch)
+		if err != nil {
+			return false, fmt.Errorf("prune settled rows: %w", err)
+		}
+		return more || pruned >= sweepBatch, nil
+	})}
+}

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+	"github.com/proofline/proofline/webhook"
+)
+
+// WebhookPurpose is the purpose under which an endpoint's signing keys are
+// sealed: storage.SealSecret(ctx, keyring, pipeline.WebhookPurpose, keys).
+const WebhookPurpose = "webhook endpoint keys"
+
+// deliver makes one try of a webhook.
+func (w *Worker) deliver(ctx context.Context, row session.Outbox) error {
+	later := func(reason string) error {
+		return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(backoff(row.Tries+1, requeueBase, requeueLimit)), reason)
+	}
+	if w.c.Webhooks == nil || w.c.Keyring == nil {
+		return later("no_deliverer")
+	}
+	d, err := w.c.Store.Delivery(ctx, row.Ref)
+	if errors.Is(err, session.ErrNotFound) {
+		return w.c.Store.MarkDead(ctx, row.ID, "no_delivery")
+	}
+	if err != nil {
+		return err
+	}
+	if !d.Delivered.IsZero() {
+		return w.c.Store.MarkDone(ctx, row.ID)
+	}
+	text, err := storage.OpenSecret(ctx, w.c.Keyring, WebhookPurpose, d.Endpoint.Secrets)
+	var keys []webhook.Key
+	if err == nil {
+		keys, err = webhook.ParseKeys(text)
+		clear(text)
+	}
+	if err != nil {
+		w.log.Error("webhook not sent: the endpoint's keys can not be read", "endpoint", d.Endpoint.ID, "error", err)
+		return later("keys")
+	}
+	r, err := w.c.Webhooks.Deliver(ctx, d, keys)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.log.Warn("webhook not tried", "delivery", d.ID, "endpoint", d.Endpoint.ID, "error", err)
+		return later("not_tried")
+	}
+	return w.c.Store.RecordDelivery(context.WithoutCancel(ctx), d, r)
+}
+
+// erasable are the classes that an erasure takes. The outcome and the consent
+// stay for their own time: they show that the processing was lawful, and hold
+// no picture and no field.
+var erasable = []storage.Class{storage.CaptureImage, storage.BiometricTemplate, storage.ExtractedFields, storage.ReviewNote}
+
+// erase destroys the evidence of a session, on request.
+func (w *Worker) erase(ctx context.Context, row session.Outbox) error {
+	refs, hashes := map[string]string{"reason": row.Ref}, map[string]string{}
+	for _, class := range erasable {
+		cert, err := w.c.Vault.Erase(ctx, row.Session, class)
+		if err == nil {
+			err = keepCertificate(ctx, w.c.Vault, cert, refs, hashes)
+		}
+		if err != nil {
+			w.log.Error("erasure failed and is tried again", "session", row.Session, "class", class, "tries", row.Tries+1, "error", err)
+			return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(backoff(row.Tries+1, requeueBase, requeueLimit)), "erasure")
+		}
+		if len(cert.Pending) > 0 {
+			w.log.Warn("evidence is unreadable, its bytes could not be deleted yet", "session", row.Session, "class", class, "objects", len(cert.Pending))
+		}
+	}
+	return w.c.Store.EvidenceErased(ctx, row.ID, row.Session, w.actor, refs, hashes)
+}
+
+// certificateTime is how long a deletion certificate is kept beside the log,
+// which keeps its digest for ever.
+const certificateTime = 10 * 365 * 24 * time.Hour
+
+// keepCertificate stores a certificate with the session's outcome and notes its
+// place and digest for the audit log.
+func keepCertificate(ctx context.Context, v *storage.Vault, c storage.Certificate, refs, hashes map[string]string) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode certificate: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	hashes["certificate_"+string(c.Class)] = hex.EncodeToString(sum[:])
+	o, err := v.PutBytes(ctx, storage.Ref{Session: c.Session, Class: storage.Outcome, Kind: "deletion_certificate"}, b, c.IssuedAt.Add(certificateTime))
+	if errors.Is(err, storage.ErrErased) {
+		return nil // the outcome has gone before; the log has the digest
+	}
+	if err != nil {
+		return fmt.Errorf("keep certificate: %w", err)
+	}
+	refs["certificate_"+string(c.Class)] = o.ID
+	return nil
+}
