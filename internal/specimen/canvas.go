@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/font"
@@ -121,18 +122,23 @@ func (c *canvas) path(col color.RGBA, points ...[2]float64) {
 	z.Draw(c.img, r, image.NewUniform(col), image.Point{})
 }
 
-// stroke draws a polyline of the given width.
+// stroke draws a smooth polyline of the given width as one outline, so that a
+// translucent line is not darker at its joints.
 func (c *canvas) stroke(col color.RGBA, width float64, points [][2]float64) {
-	for i := 1; i < len(points); i++ {
-		a, b := points[i-1], points[i]
+	var left, right [][2]float64
+	for i, p := range points {
+		a, b := points[max(i-1, 0)], points[min(i+1, len(points)-1)]
 		dx, dy := b[0]-a[0], b[1]-a[1]
 		n := math.Hypot(dx, dy)
 		if n == 0 {
 			continue
 		}
 		ox, oy := -dy/n*width/2, dx/n*width/2
-		c.path(col, [2]float64{a[0] + ox, a[1] + oy}, [2]float64{b[0] + ox, b[1] + oy}, [2]float64{b[0] - ox, b[1] - oy}, [2]float64{a[0] - ox, a[1] - oy})
+		left = append(left, [2]float64{p[0] + ox, p[1] + oy})
+		right = append(right, [2]float64{p[0] - ox, p[1] - oy})
 	}
+	slices.Reverse(right)
+	c.path(col, append(left, right...)...)
 }
 
 func (c *canvas) box(col color.RGBA, x, y, w, h float64) {
