@@ -42,6 +42,14 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 		if !ok {
 			continue
 		}
+		if alt, better := c.alternative(&found); better {
+			if again, ok := build(m, alt, toPhoto, h); ok && again.Class == found.Class {
+				found.Close()
+				found = again
+			} else if ok {
+				again.Close()
+			}
+		}
 		if found.Confidence < convinced && !found.Upright {
 			found.Close()
 			continue
@@ -82,14 +90,14 @@ func outlines(mid gocv.Mat) []candidate {
 	work, toMid := shrink(mid, workSide)
 	defer work.Close()
 	g := newGradient(work)
-	lines := findLines(g, g.edges())
+	pic, blurred := newColours(work)
+	defer blurred.Close()
+	lines := findLines(g, g.edges(), pic)
 	w, h := float64(work.Cols()), float64(work.Rows())
 	lines = append(lines, frameLines(w, h)...)
 	for i := range lines {
 		lines[i].profile(g)
 	}
-	pic, blurred := newColours(work)
-	defer blurred.Close()
 	var list []candidate
 	for _, c := range propose(lines, w, h, shortlist) {
 		if c.judge(pic, float64(g.noise), w, h) {
@@ -97,28 +105,71 @@ func outlines(mid gocv.Mat) []candidate {
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].score > list[j].score })
+	polish := func(c candidate) candidate {
+		var fixed [4]bool
+		for i, s := range c.sides {
+			fixed[i] = lines[s].border
+		}
+		c.quad = refine(mid, c.quad.Scaled(toMid), fixed, 3.5*toMid)
+		return c
+	}
 	var out []candidate
 next:
 	for _, c := range list {
 		if c.confidence() < worthALook {
 			break
 		}
-		for _, o := range out {
-			if overlap(c.quad.Scaled(toMid).Bounds(), o.quad.Bounds()) > overlapping {
-				continue next
+		for i := range out {
+			o := &out[i]
+			if overlap(c.quad.Scaled(toMid).Bounds(), o.quad.Bounds()) <= overlapping {
+				continue
 			}
+			if o.rival(c.quad.Scaled(toMid)) {
+				c.polish = polish
+				o.rivals = append(o.rivals, c)
+			}
+			continue next
 		}
-		var fixed [4]bool
-		for i, s := range c.sides {
-			fixed[i] = lines[s].border
-		}
-		c.quad = refine(mid, c.quad.Scaled(toMid), fixed, 3.5*toMid)
-		out = append(out, c)
-		if len(out) == mostLooks {
-			break
+		if len(out) < mostLooks {
+			out = append(out, polish(c))
 		}
 	}
 	return out
+}
+
+// rival tells whether q is another reading of the same sheet: it shares most of
+// the area but has a side elsewhere.
+func (c *candidate) rival(q photo.Quad) bool {
+	if len(c.rivals) == 24 {
+		return false
+	}
+	e, diagonal := 0.0, c.quad[0].Distance(c.quad[2])
+	for i := range q {
+		e = math.Max(e, q[i].Distance(c.quad[i]))
+	}
+	return e > 0.025*diagonal && e < 0.3*diagonal
+}
+
+// alternative returns the best other reading of the sheet when what it carries
+// says that this one has the wrong proportion: the rule under a printed heading
+// is easily taken for the edge of the sheet.
+func (c *candidate) alternative(f *Found) (candidate, bool) {
+	if f.MRZ == nil || len(f.CutOff) > 0 {
+		return candidate{}, false
+	}
+	want := float64(f.Rectified.Cols()) / float64(f.Rectified.Rows())
+	off := func(k *candidate) float64 { return math.Abs(math.Log(k.shape.aspect / want)) }
+	best, found := *c, false
+	for i := range c.rivals {
+		r := &c.rivals[i]
+		if r.border == 0 && off(r) < 0.5*off(c) && off(c)-off(r) > 0.03 && (!found || r.score-2*off(r) > best.score-2*off(&best)) {
+			best, found = *r, true
+		}
+	}
+	if !found {
+		return candidate{}, false
+	}
+	return best.polish(best), true
 }
 
 // judge adds to the edge support what needs a closer look: whether the sheet's

@@ -22,15 +22,17 @@ type line struct {
 const (
 	thetaBins  = 180
 	rhoStep    = 2.0
-	maxLines   = 64
-	perSector  = 16 // of 15°: text lines must not crowd out the short sides
-	alongLimit = 14 * math.Pi / 180
+	maxPeaks   = 160 // lines looked at
+	maxLines   = 60  // lines kept
+	perSector  = 16  // of 15°: one direction must not crowd out the others
+	alongLimit = 15 * math.Pi / 180
 )
 
 // findLines lets every edge pixel vote, within a few degrees of its own
-// direction, for the lines through it (Ballard 1981), takes the peaks, and
-// fits each to the pixels that voted.
-func findLines(g *gradient, es []edge) []line {
+// direction, for the lines through it (Ballard 1981), takes the peaks, fits
+// each to the pixels that voted, and keeps those along which two surfaces meet.
+func findLines(g *gradient, es []edge, pic colours) []line {
+	sort.Slice(es, func(i, j int) bool { return es[i].angle < es[j].angle })
 	diag := math.Hypot(float64(g.w), float64(g.h))
 	rhoBins := int(2*diag/rhoStep) + 3
 	acc := make([]float32, thetaBins*rhoBins)
@@ -77,17 +79,27 @@ func findLines(g *gradient, es []edge) []line {
 		}
 	}
 	sort.Slice(peaks, func(i, j int) bool { return peaks[i].v > peaks[j].v })
-	var sector [12]int
-	var lines []line
+	var found []line
 	for _, p := range peaks {
-		s := p.k / 15
-		if sector[s] >= perSector {
-			continue
-		}
-		l := line{nx: cos[p.k], ny: sin[p.k], rho: float64(p.b)*rhoStep - diag, votes: float64(p.v)}
+		l := line{nx: cos[p.k], ny: sin[p.k], rho: float64(p.b)*rhoStep - diag}
 		l.fit(es, 4)
 		l.fit(es, 2.5)
-		if duplicate(lines, l, g) {
+		if duplicate(found, l, g) {
+			continue
+		}
+		l.votes = l.surfaces(g, pic)
+		found = append(found, l)
+		if len(found) == maxPeaks {
+			break
+		}
+	}
+	sort.SliceStable(found, func(i, j int) bool { return found[i].votes > found[j].votes })
+	var sector [12]int
+	var lines []line
+	for _, l := range found {
+		a := math.Atan2(l.ny, l.nx)
+		s := int((a+2*math.Pi)/(math.Pi/12)) % 12
+		if sector[s] >= perSector || l.votes < 0.5*float64(least) {
 			continue
 		}
 		sector[s]++
@@ -97,6 +109,46 @@ func findLines(g *gradient, es []edge) []line {
 		}
 	}
 	return lines
+}
+
+// surfaces is the length, in pixels, along which l lies on an edge and has
+// different colours on its two sides. It is what tells the side of a document
+// from a line of print, of which there are far more.
+func (l *line) surfaces(g *gradient, pic colours) float64 {
+	const step = 2.0
+	floor := math.Max(9, 2*float64(g.noise))
+	least := 0.6 * min(max(2.2*g.noise, 2.5), 14)
+	a, b := l.inside(g.w, g.h)
+	d := a.Distance(b)
+	if d < step {
+		return 0
+	}
+	ux, uy := (b.X-a.X)/d, (b.Y-a.Y)/d
+	sum := 0.0
+	for t := 0.0; t < d; t += step {
+		p := photo.Point{X: a.X + t*ux, Y: a.Y + t*uy}
+		if !g.edgeNear(p, l, least) {
+			continue
+		}
+		sum += step * pic.across(p, l.nx, l.ny, floor)
+	}
+	return sum
+}
+
+// edgeNear tells whether a gradient along l's normal passes within two pixels
+// of p.
+func (g *gradient) edgeNear(p photo.Point, l *line, least float32) bool {
+	for d := -2.0; d <= 2; d++ {
+		x, y := int(p.X+d*l.nx+0.5), int(p.Y+d*l.ny+0.5)
+		if x < 0 || y < 0 || x >= g.w || y >= g.h {
+			continue
+		}
+		j := y*g.w + x
+		if m := g.mag[j]; m >= least && math.Abs(float64(g.dx[j])*l.nx+float64(g.dy[j])*l.ny) > 0.94*16*float64(m) {
+			return true
+		}
+	}
+	return false
 }
 
 func abs(d int) int {
@@ -111,18 +163,28 @@ func abs(d int) int {
 func (l *line) fit(es []edge, tol float64) {
 	var sw, sx, sy, sxx, sxy, syy float64
 	na := math.Atan2(l.ny, l.nx)
-	for i := range es {
-		e := &es[i]
-		x, y := float64(e.x), float64(e.y)
-		if d := l.nx*x + l.ny*y - l.rho; d > tol || d < -tol {
-			continue
+	if na < 0 {
+		na += math.Pi
+	}
+	add := func(lo, hi float64) { // es is sorted by angle
+		i := sort.Search(len(es), func(i int) bool { return float64(es[i].angle) >= lo })
+		for ; i < len(es) && float64(es[i].angle) <= hi; i++ {
+			e := &es[i]
+			x, y := float64(e.x), float64(e.y)
+			if d := l.nx*x + l.ny*y - l.rho; d > tol || d < -tol {
+				continue
+			}
+			w := float64(e.weight)
+			sw, sx, sy = sw+w, sx+w*x, sy+w*y
+			sxx, sxy, syy = sxx+w*x*x, sxy+w*x*y, syy+w*y*y
 		}
-		if angleBetween(na, float64(e.angle)) > alongLimit {
-			continue
-		}
-		w := float64(e.weight)
-		sw, sx, sy = sw+w, sx+w*x, sy+w*y
-		sxx, sxy, syy = sxx+w*x*x, sxy+w*x*y, syy+w*y*y
+	}
+	add(na-alongLimit, na+alongLimit)
+	if na < alongLimit {
+		add(na-alongLimit+math.Pi, math.Pi)
+	}
+	if na > math.Pi-alongLimit {
+		add(0, na+alongLimit-math.Pi)
 	}
 	if sw < 8 {
 		return
@@ -138,12 +200,6 @@ func (l *line) fit(es []edge, tol float64) {
 		return
 	}
 	l.nx, l.ny, l.rho = nx, ny, nx*mx+ny*my
-}
-
-// angleBetween two undirected normals, in [0, π/2].
-func angleBetween(a, b float64) float64 {
-	d := math.Abs(math.Mod(a-b, math.Pi))
-	return math.Min(d, math.Pi-d)
 }
 
 // duplicate tells whether l stays within three pixels of a known line inside

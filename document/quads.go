@@ -17,7 +17,10 @@ type candidate struct {
 	border  int // how many sides are the frame's own
 	step    float64
 	whole   bool // the frame itself
-	strips  [4]float64
+
+	rivals []candidate // other readings of the same sheet, best first
+	polish func(candidate) candidate
+	strips [4]float64
 }
 
 const (
