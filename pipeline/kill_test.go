@@ -120,6 +120,6 @@ func TestACaseOutlivesAWorkerThatIsKilled(t *testing.T) {
 			t.Fatalf("the second worker ran %s", got)
 		}
 	}
-	t.Run("embedded", func(t *testing.T) { test(t, "") })
-	t.Run("redis", func(t *testing.T) { test(t, testserver.Redis(t).URL()) })
+	t.Run("embedded", func(t *testing.T) { t.Parallel(); test(t, "") })
+	t.Run("redis", func(t *testing.T) { t.Parallel(); test(t, testserver.Redis(t).URL()) })
 }
