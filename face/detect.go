@@ -20,7 +20,13 @@ const (
 	// maxRefined bounds the work on a photo of a crowd: the largest faces get
 	// a second, closer look, the others keep the points of the first.
 	maxRefined = 32
-	maxTiles   = 16
+	maxTiles   = 9
+	// roomForTwo is the side in pixels from which on a picture may show a
+	// second face that is large enough to matter.
+	roomForTwo = 200
+	// unconfirmed is the score that a face needs when the second look does not
+	// see it; noise and texture rarely pass both.
+	unconfirmed = 0.75
 	// sameFace is the overlap (intersection over union) above which two boxes
 	// are one face.
 	sameFace = 0.3
@@ -31,16 +37,19 @@ const (
 	tightMargin = 1.6
 )
 
-// cascade looks with the near network first, which is quicker and places
-// points better, and with the far one for what the near one misses.
+// cascade is the near network, which places points better, and the far one for
+// the smaller faces that the near one misses.
 type cascade struct{ near, far *blazeface }
 
+// detect always asks both in a picture that has room for a second person, so
+// that a bystander is seen beside a large face.
 func (c *cascade) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face, error) {
 	found, err := c.near.detect(m, region, minScore)
-	if err != nil || len(found) > 0 {
+	if err != nil || len(found) > 0 && region.W < roomForTwo {
 		return found, err
 	}
-	return c.far.detect(m, region, minScore)
+	more, err := c.far.detect(m, region, minScore)
+	return append(found, more...), err
 }
 
 // Detect returns the faces in a photo, largest first; none is an empty result
@@ -58,34 +67,54 @@ func (e *Engine) Detect(m gocv.Mat) ([]Face, error) {
 	return e.detectBGR(bgr)
 }
 
-func (e *Engine) detectBGR(m gocv.Mat) ([]Face, error) {
+func (e *Engine) detectBGR(m gocv.Mat) ([]Face, error) { return e.detectWithin(m, true) }
+
+// detectWithin searches a photo; fine says whether tiles are searched too when
+// nothing, or only small faces, are found in the whole.
+func (e *Engine) detectWithin(m gocv.Mat, fine bool) ([]Face, error) {
 	w, h := m.Cols(), m.Rows()
 	if min(w, h) < minSide {
 		return nil, nil
 	}
-	whole := photo.Rect{W: float64(w), H: float64(h)}
-	var found []Face
-	for _, regions := range [][]photo.Rect{
-		tiles(w, h, false), {squareAround(whole, tightMargin)}, tiles(w, h, true),
-	} {
-		var err error
-		if found, err = e.search(m, regions); err != nil {
-			return nil, err
-		}
-		if len(found) > 0 {
-			break
-		}
+	found, err := e.search(m, tiles(w, h, false))
+	if err == nil && len(found) == 0 {
+		found, err = e.search(m, []photo.Rect{squareAround(photo.Rect{W: float64(w), H: float64(h)}, tightMargin)})
 	}
-	largestFirst(found)
-	for i := range min(len(found), maxRefined) {
-		var err error
-		if found[i], err = e.refine(m, found[i]); err != nil {
-			return nil, err
-		}
+	if err == nil && fine && small(found, w, h) {
+		var more []Face
+		more, err = e.search(m, tiles(w, h, true))
+		found = append(found, more...)
+	}
+	if err != nil {
+		return nil, err
 	}
 	found = distinct(found)
 	largestFirst(found)
-	return found, nil
+	var kept []Face
+	for i, f := range found {
+		if i < maxRefined {
+			if f, err = e.refine(m, f); err != nil {
+				return nil, err
+			}
+		}
+		if f.Score >= MinScore {
+			kept = append(kept, f)
+		}
+	}
+	kept = distinct(kept)
+	largestFirst(kept)
+	return kept, nil
+}
+
+// small tells that a picture shows no face, or none above an eighth of its
+// shorter side: where one is that small, there may be more that were missed.
+func small(found []Face, w, h int) bool {
+	for _, f := range found {
+		if f.Box.W > float64(min(w, h))/8 {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Engine) search(m gocv.Mat, regions []photo.Rect) ([]Face, error) {
@@ -107,7 +136,8 @@ func (e *Engine) search(m gocv.Mat, regions []photo.Rect) ([]Face, error) {
 var refinements = []float64{1.8, 2.2, 2.7}
 
 // refine detects a face again on close crops and averages what is found there.
-// Without a face there the first finding stands.
+// Without a face there the first finding stands if it was a clear one;
+// otherwise its score becomes 0.
 func (e *Engine) refine(m gocv.Mat, f Face) (Face, error) {
 	var again []Face
 	for _, scale := range e.refinements {
@@ -120,6 +150,9 @@ func (e *Engine) refine(m gocv.Mat, f Face) (Face, error) {
 		}
 	}
 	if len(again) == 0 {
+		if f.Score < unconfirmed {
+			f.Score = 0
+		}
 		return f, nil
 	}
 	out := average(again)

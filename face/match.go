@@ -63,18 +63,37 @@ func (e *Engine) MatchPortrait(portrait, selfie gocv.Mat) (Match, error) {
 	return e.matchBGR(p, s)
 }
 
-func (e *Engine) matchBGR(portrait, selfie gocv.Mat) (Match, error) {
-	var out Match
-	p, err := e.subject(portrait)
-	if err != nil {
-		return out, fmt.Errorf("read portrait: %w", err)
+// MatchFace is MatchPortrait for a selfie whose face is known already: f must
+// come from Detect on that very image.
+func (e *Engine) MatchFace(portrait, selfie gocv.Mat, f Face) (Match, error) {
+	p, ok := dnn.BGR(portrait)
+	if !ok {
+		return Match{Reason: ReasonPortraitUnreadable}, nil
 	}
+	defer p.Close()
+	s, ok := dnn.BGR(selfie)
+	if !ok {
+		return Match{Reason: ReasonSelfieUnreadable}, nil
+	}
+	defer s.Close()
+	return e.compare(p, s, subject{main: &f, faces: 1})
+}
+
+func (e *Engine) matchBGR(portrait, selfie gocv.Mat) (Match, error) {
 	s, err := e.subject(selfie)
 	if err != nil {
-		return out, fmt.Errorf("read selfie: %w", err)
+		return Match{}, fmt.Errorf("read selfie: %w", err)
 	}
-	out.PortraitFaces, out.SelfieFaces = p.faces, s.faces
-	out.PortraitFace, out.SelfieFace = p.main, s.main
+	return e.compare(portrait, selfie, s)
+}
+
+// compare finds the portrait's face and compares it with the selfie's.
+func (e *Engine) compare(portrait, selfie gocv.Mat, s subject) (Match, error) {
+	p, err := e.subject(portrait)
+	if err != nil {
+		return Match{}, fmt.Errorf("read portrait: %w", err)
+	}
+	out := Match{PortraitFaces: p.faces, SelfieFaces: s.faces, PortraitFace: p.main, SelfieFace: s.main}
 	switch {
 	case p.main == nil:
 		out.Reason = ReasonPortraitNoFace

@@ -46,7 +46,7 @@ func (e *Engine) detectTurned(bgr gocv.Mat) ([]Face, int, error) {
 		if err := gocv.Rotate(bgr, &turned, q.code); err != nil {
 			return nil, 0, fmt.Errorf("turn photo by %d°: %w", q.degrees, err)
 		}
-		found, err := e.detectBGR(turned)
+		found, err := e.detectWithin(turned, false)
 		if err != nil {
 			return nil, 0, err
 		}

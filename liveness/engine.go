@@ -154,7 +154,7 @@ func openNetwork(set *models.Set, role string, workers int) (*network, error) {
 // assess returns the network's probability of "live" as a signal, and whether
 // it could be asked at all.
 func (n *network) assess(bgr gocv.Mat, f face.Face) (Signal, bool, error) {
-	s := Signal{Name: "liveness.model." + n.model.Role, Unit: "probability"}
+	s := Signal{Name: "model." + n.model.Role, Unit: "probability"}
 	crop, reached := n.crop(f.Box, bgr.Cols(), bgr.Rows())
 	s.Region = &crop
 	switch {

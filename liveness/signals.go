@@ -11,32 +11,33 @@ import (
 	"github.com/proofline/proofline/photo"
 )
 
-// Names of our own signals. They are measurements of single cues, none of
-// which tells an attack by itself, and they do not enter Result.Score.
+// Names of our own signals, beside "model.<role>" for each network. They are
+// measurements of single cues, none of which tells an attack by itself, and
+// they do not enter Result.Score.
 const (
 	// SignalMoire: the strongest isolated frequency in the face and its
 	// surroundings, in dB above the frequencies of the same radius. A screen's
 	// pixel grid beating with the camera's gives such peaks; so do a halftone
 	// print and patterned cloth. Higher is more suspicious.
-	SignalMoire = "liveness.moire"
+	SignalMoire = "moire"
 	// SignalSpecular: the share of the face box that is white glare. Glossy
 	// paper and glass reflect in patches; so does wet or oily skin.
-	SignalSpecular = "liveness.specular"
+	SignalSpecular = "specular"
 	// SignalChroma: the standard deviation of colour (CIE a* and b*) over the
 	// face. Paper and screens reproduce fewer colours, and live skin under
 	// mixed light varies; a black-and-white print is near 0. Lower is more
 	// suspicious.
-	SignalChroma = "liveness.chroma"
+	SignalChroma = "chroma"
 	// SignalFrame: how many sides (0 to 4, in parts) of the face have a long
 	// straight edge beside them that could belong to one upright or leaning
 	// rectangle: the rim of a sheet, a phone or a tablet. Doors, windows and
 	// picture frames behind a person do the same.
-	SignalFrame = "liveness.frame"
+	SignalFrame = "frame"
 	// SignalFocus: log2 of the face's fine detail over its surroundings'. A
 	// camera focuses on a live face before a blurrier background; on a flat
 	// copy that fills the view both are equally sharp, or a soft copy stands
 	// in a sharp room. Lower is more suspicious.
-	SignalFocus = "liveness.focus"
+	SignalFocus = "focus"
 )
 
 // signalFace is the side in pixels to which a larger face is reduced before

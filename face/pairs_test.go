@@ -1,0 +1,167 @@
+package face
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/proofline/proofline/calibrate"
+)
+
+type pair struct {
+	Set, A, B string
+	Same      int
+	IDA, IDB  string
+}
+
+func readPairs(t testing.TB, root string) []pair {
+	t.Helper()
+	f, err := os.Open(filepath.Join(root, "face", "pairs.jsonl"))
+	if err != nil {
+		t.Skip("labelled pairs are not here")
+	}
+	defer f.Close()
+	var out []pair
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		var p pair
+		if err := json.Unmarshal(sc.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// described holds one embedding an image; nil where no face was found.
+type described map[string]Embedding
+
+func (d described) trial(a, b string, same bool, ida, idb string) calibrate.Trial {
+	x := calibrate.Trial{Same: same, A: ida, B: idb, Failed: d[a] == nil || d[b] == nil}
+	if !x.Failed {
+		x.Score = Similarity(d[a], d[b])
+	}
+	return x
+}
+
+func describe(t testing.TB, e *Engine, root string, pairs []pair) described {
+	out := described{}
+	one := func(file string) {
+		if _, done := out[file]; done {
+			return
+		}
+		m := read(t, filepath.Join(root, file))
+		s, err := e.subject(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[file] = nil
+		if s.main == nil {
+			return
+		}
+		embed := e.embedBGR
+		if strings.Contains(file, "/docsim/") {
+			embed = e.embedPortrait
+		}
+		if out[file], err = embed(m, *s.main); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range pairs {
+		one(p.A)
+		one(p.B)
+	}
+	return out
+}
+
+// everyone compares each image with each image of another person in the set:
+// far more impostor trials than a pair list has, which is what low false match
+// rates need. Genuine trials stay those of the list.
+func everyone(d described, pairs []pair) []calibrate.Trial {
+	who := map[string]string{}
+	var out []calibrate.Trial
+	for _, p := range pairs {
+		who[p.A], who[p.B] = p.IDA, p.IDB
+		if p.Same == 1 {
+			out = append(out, d.trial(p.A, p.B, true, p.IDA, p.IDB))
+		}
+	}
+	var files []string
+	for f := range who {
+		files = append(files, f)
+	}
+	sort.Strings(files)
+	for i, a := range files {
+		for _, b := range files[i+1:] {
+			if who[a] != who[b] {
+				out = append(out, d.trial(a, b, false, who[a], who[b]))
+			}
+		}
+	}
+	return out
+}
+
+// The full table of docs/biometrics.md:
+//
+//	PROOFLINE_EVAL=default go test ./face -run ErrorRates -v -timeout 30m
+//
+// Without PROOFLINE_EVAL two small sets are measured.
+func TestErrorRatesOnTheDevelopmentSplit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	root := dataDir(t)
+	profile := os.Getenv("PROOFLINE_EVAL")
+	full := profile != ""
+	e := engine(t, profile, Options{})
+	bySet := map[string][]pair{}
+	for _, p := range readPairs(t, root) {
+		if full || strings.Contains(p.Set, "dlib_johns") {
+			bySet[p.Set] = append(bySet[p.Set], p)
+		}
+	}
+	var names []string
+	for s := range bySet {
+		names = append(names, s)
+	}
+	sort.Strings(names)
+	targets := []float64{1e-2, 1e-3}
+	var reports []calibrate.Report
+	for _, name := range names {
+		d := describe(t, e, root, bySet[name])
+		var trials []calibrate.Trial
+		for _, p := range bySet[name] {
+			trials = append(trials, d.trial(p.A, p.B, p.Same == 1, p.IDA, p.IDB))
+		}
+		r := calibrate.Summarise(name, trials, targets, 1000)
+		reports = append(reports, r)
+		// docsim_celeb5 has 25 genuine pairs, some of faces half hidden.
+		if r.Failures.Errors > 0 || r.AUC < 0.98 && name != "docsim_celeb5" {
+			t.Errorf("%s: AUC %.4f, %d comparisons without a face", name, r.AUC, r.Failures.Errors)
+		}
+		s := calibrate.Of(trials)
+		for _, at := range []float64{0.20, 0.25, 0.30, 0.34, 0.40} {
+			o := s.AtThreshold(at)
+			t.Logf("%-22s at %.2f: FMR %v FNMR %v", name, at, o.FMR, o.FNMR)
+		}
+		if full && strings.HasPrefix(name, "docsim") {
+			s := calibrate.Of(everyone(d, bySet[name]))
+			t.Logf("%-22s at 0.34, every pair: FMR %v", name, s.FMR(0.34))
+		}
+		if full && name == "lfw_view2_150px" {
+			all := everyone(d, bySet[name])
+			for _, at := range []float64{0.20, 0.25, 0.30, 0.34, 0.40} {
+				t.Logf("%-22s at %.2f, every pair: FMR %v", name, at, calibrate.Of(all).FMR(at))
+			}
+			reports = append(reports, calibrate.Summarise(name+", all", all, []float64{1e-2, 1e-3, 1e-4, 1e-5}, 20))
+		}
+	}
+	var b strings.Builder
+	if err := calibrate.WriteTable(&b, reports); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s\n%s", e.EmbeddingModel().Name, b.String())
+}
