@@ -18,8 +18,20 @@ type line struct {
 	// from the middle, sizes across shrink by 1+taper·u and sizes along by
 	// its square.
 	taper float64
+	// aspect is the height of the capitals over the pitch: 1 in OCR-B seen
+	// from the front, less when the document leans back.
+	aspect float64
+	// lean is the aspect that the ink suggests. Blur and fillers mislead it,
+	// so it is tried only when aspect 1 does not read well.
+	lean  float64
 	score float64
 }
+
+// across is the size of a strip row in photo pixels.
+func (l line) across() float64 { return l.pitch / stripPitch * l.aspect }
+
+// tall is the distance that one pitch would be across the line.
+func (l line) tall() float64 { return l.pitch * l.aspect }
 
 func (l line) turned() line {
 	l.ux, l.uy, l.taper = -l.ux, -l.uy, -l.taper

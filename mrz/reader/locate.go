@@ -25,13 +25,23 @@ const (
 	maxLines     = 14 // lines that are probed
 )
 
+// masking is how the text mask is made.
+type masking struct {
+	threshold float64 // of Otsu's
+	opening   int     // pixels; removes thinner links
+}
+
+// searches are tried in turn until a zone is read: the second finds faint
+// text, the third text that drawn lines or a frame touch.
+var searches = []masking{{0.8, 3}, {0.45, 3}, {0.8, 7}}
+
 // findLines returns elongated textured regions of the photo, longest first.
-func findLines(grey gocv.Mat) ([]line, error) {
+func findLines(grey gocv.Mat, how masking) ([]line, error) {
 	side := max(grey.Rows(), grey.Cols())
 	var all []line
 	for _, s := range searchSides {
 		scale := float64(s) / float64(side)
-		found, err := fragments(grey, scale)
+		found, err := fragments(grey, scale, how)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +89,7 @@ func sameLine(o, l line) bool {
 }
 
 // fragments finds dark, finely structured, elongated regions at one scale.
-func fragments(grey gocv.Mat, scale float64) ([]line, error) {
+func fragments(grey gocv.Mat, scale float64, how masking) ([]line, error) {
 	m := gocv.NewMat()
 	defer m.Close()
 	method := gocv.InterpolationArea
@@ -90,7 +100,7 @@ func fragments(grey gocv.Mat, scale float64) ([]line, error) {
 	if err := gocv.Resize(grey, &m, size, 0, 0, method); err != nil {
 		return nil, err
 	}
-	mask, err := inkMask(m)
+	mask, err := inkMask(m, how)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +119,7 @@ func fragments(grey gocv.Mat, scale float64) ([]line, error) {
 
 // inkMask marks text: ink relative to the paper around it (which makes shadow
 // and darkness indifferent), thresholded, joined along lines.
-func inkMask(m gocv.Mat) (gocv.Mat, error) {
+func inkMask(m gocv.Mat, how masking) (gocv.Mat, error) {
 	soft, paper, ink := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
 	defer soft.Close()
 	defer paper.Close()
@@ -117,7 +127,7 @@ func inkMask(m gocv.Mat) (gocv.Mat, error) {
 	mask := gocv.NewMat()
 	stroke := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(7, 7))
 	join := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(closing, closing))
-	clean := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3))
+	clean := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(how.opening, how.opening))
 	defer stroke.Close()
 	defer join.Close()
 	defer clean.Close()
@@ -131,7 +141,7 @@ func inkMask(m gocv.Mat) (gocv.Mat, error) {
 	dummy := gocv.NewMat()
 	defer dummy.Close()
 	otsu := float64(gocv.Threshold(ink, &dummy, 0, 255, gocv.ThresholdBinary|gocv.ThresholdOtsu))
-	gocv.Threshold(ink, &mask, float32(math.Min(math.Max(0.8*otsu, 16), 90)), 255, gocv.ThresholdBinary)
+	gocv.Threshold(ink, &mask, float32(math.Min(math.Max(how.threshold*otsu, 12), 90)), 255, gocv.ThresholdBinary)
 	if err := gocv.MorphologyEx(mask, &mask, gocv.MorphClose, join); err != nil {
 		return mask, err
 	}

@@ -24,32 +24,48 @@ const (
 // search goes from the most to the least promising line and returns the
 // first zone read without doubt, or the best of a few.
 func (w *worker) search(ctx context.Context, grey gocv.Mat) (*Result, error) {
-	lines, err := findLines(grey)
-	if err != nil {
-		return nil, fmt.Errorf("find text lines: %w", err)
-	}
-	cand, err := w.promising(lines)
-	if err != nil {
-		return nil, err
-	}
 	s := state{worker: w}
+	for _, how := range searches {
+		if err := s.pass(ctx, grey, how); err != nil {
+			return nil, err
+		}
+		if s.done() {
+			break
+		}
+	}
+	if s.top == nil || !s.top.isZone() {
+		return nil, nil
+	}
+	return s.top.result(), nil
+}
+
+// pass runs one search over the photo.
+func (s *state) pass(ctx context.Context, grey gocv.Mat, how masking) error {
+	lines, err := findLines(grey, how)
+	if err != nil {
+		return fmt.Errorf("find text lines: %w", err)
+	}
+	cand, err := s.promising(lines)
+	if err != nil {
+		return err
+	}
 	var later []line
 	for _, l := range cand {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("read MRZ: %w", err)
+			return fmt.Errorf("read MRZ: %w", err)
 		}
 		if s.knows(l) {
 			continue
 		}
-		if l, err = w.probe(l); err != nil {
-			return nil, fmt.Errorf("probe line: %w", err)
+		if l, err = s.probe(l); err != nil {
+			return fmt.Errorf("probe line: %w", err)
 		}
 		if l.score < clearProbe {
 			later = append(later, l)
 			continue
 		}
 		if err := s.expand(l); err != nil {
-			return nil, err
+			return err
 		}
 		if s.done() {
 			break
@@ -58,7 +74,7 @@ func (w *worker) search(ctx context.Context, grey gocv.Mat) (*Result, error) {
 	slices.SortFunc(later, func(a, b line) int { return compare(b.score, a.score) })
 	for i, l := range later {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("read MRZ: %w", err)
+			return fmt.Errorf("read MRZ: %w", err)
 		}
 		if s.done() || i >= maxLater || l.score < minProbe {
 			break
@@ -67,13 +83,10 @@ func (w *worker) search(ctx context.Context, grey gocv.Mat) (*Result, error) {
 			continue
 		}
 		if err := s.expand(l); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if s.top == nil || !s.top.isZone() {
-		return nil, nil
-	}
-	return s.top.result(), nil
+	return nil
 }
 
 // maxLater bounds how many unclear lines are read in full.
@@ -147,7 +160,7 @@ func (w *worker) promising(lines []line) ([]line, error) {
 // twins reports whether two lines lie as two lines of one zone do.
 func twins(a, b line) bool {
 	along, across := a.local(b.at(0, 0))
-	off := math.Abs(across) / a.pitch
+	off := math.Abs(across) / math.Min(a.pitch, a.height)
 	return off > minSpacing && off < 2*maxSpacing && math.Abs(along) < 0.15*a.length && math.Abs(a.pitch/b.pitch-1) < 0.08 && a.angleTo(b) < 0.08
 }
 

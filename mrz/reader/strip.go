@@ -101,7 +101,7 @@ func (l *levels) periodicity(n line) (pitch, strength float64, err error) {
 		profile[i%cols] += float64(v)
 	}
 	highPass(profile, int(2*n.height/sx))
-	lo, hi := int(0.45*n.height/sx), int(1.7*n.height/sx)
+	lo, hi := int(0.45*n.height/sx), int(2.2*n.height/sx)
 	lo, hi = max(lo, cols/60), min(hi, cols/10)
 	best, at := 0.0, 0
 	corr := func(lag int) float64 {
@@ -124,6 +124,19 @@ func (l *levels) periodicity(n line) (pitch, strength float64, err error) {
 	}
 	if at == 0 {
 		return 0, 0, nil
+	}
+	// Two characters repeat as well as one does.
+	for half := at / 2; half >= lo*2/3 && half > 3; half /= 2 {
+		b, bl := 0.0, 0
+		for lag := half - 1; lag <= half+2; lag++ {
+			if c := corr(lag); c > b && c >= corr(lag-1) && c >= corr(lag+1) {
+				b, bl = c, lag
+			}
+		}
+		if b < 0.6*best {
+			break
+		}
+		at = bl
 	}
 	// Sharpen with the highest multiple that still repeats.
 	p := float64(at)
@@ -159,9 +172,13 @@ func highPass(v []float64, half int) {
 // given a line whose pitch is known to a tenth or so.
 func (l *levels) straighten(n line) (line, error) {
 	const rows, blocks = 48, 8
-	s := n.pitch / stripPitch
-	cols := max(blocks*8, int(n.length/s))
-	m, err := l.cut(n, -n.length/2, n.length/float64(cols), s, cols, rows)
+	if n.aspect == 0 {
+		n.aspect = 1
+	}
+	sy := n.across()
+	cols := max(blocks*8, int(n.length/n.pitch*stripPitch))
+	sx := n.length / float64(cols)
+	m, err := l.cut(n, -n.length/2, sx, sy, cols, rows)
 	if err != nil {
 		return n, err
 	}
@@ -171,10 +188,22 @@ func (l *levels) straighten(n line) (line, error) {
 		return n, err
 	}
 	e := edgeEnergy(px, cols, rows)
+	slope, base, ok := middle(e, cols, rows, blocks)
+	if !ok {
+		return n, nil
+	}
+	n.lean = math.Max(0.45, math.Min(1.6, n.aspect*capitals(e, cols, rows, slope, base)/stripPitch))
+	base -= rows / 2.0
+	return n.moved((base-slope)*sy, (base+slope)*sy), nil
+}
+
+// middle fits a straight line to the centres of energy of blocks of columns,
+// as row = base + slope·x with x from -1 to 1.
+func middle(e []float64, cols, rows, blocks int) (slope, base float64, ok bool) {
 	var sw, sx, sy, sxx, sxy float64
 	for b := range blocks {
 		c0, c1 := cols*b/blocks, cols*(b+1)/blocks
-		mid := rows / 2.0
+		mid := float64(rows) / 2
 		var w float64
 		for range 3 {
 			var num float64
@@ -193,7 +222,7 @@ func (l *levels) straighten(n line) (line, error) {
 			}
 			mid = num / w
 		}
-		x := (float64(b)+0.5)/blocks*2 - 1
+		x := (float64(b)+0.5)/float64(blocks)*2 - 1
 		sw += w
 		sx += w * x
 		sy += w * mid
@@ -202,11 +231,35 @@ func (l *levels) straighten(n line) (line, error) {
 	}
 	det := sw*sxx - sx*sx
 	if sw == 0 || det <= 0 {
-		return n, nil
+		return 0, 0, false
 	}
-	slope, base := (sw*sxy-sx*sy)/det, (sxx*sy-sx*sxy)/det
-	base -= rows / 2.0
-	return n.moved((base-slope)*s, (base+slope)*s), nil
+	return (sw*sxy - sx*sy) / det, (sxx*sy - sx*sxy) / det, true
+}
+
+// capitals is the height of the text in rows: how far from the middle line
+// the energy stays above half of its level there.
+func capitals(e []float64, cols, rows int, slope, base float64) float64 {
+	profile := make([]float64, 2*rows)
+	for x := range cols {
+		mid := base + slope*((float64(x)+0.5)/float64(cols)*2-1)
+		for y := range rows {
+			if d := int(math.Floor(float64(y)+0.5-mid)) + rows; d >= 0 && d < len(profile) {
+				profile[d] += e[y*cols+x]
+			}
+		}
+	}
+	var level float64
+	for d := rows - 3; d < rows+3; d++ {
+		level += profile[d] / 6
+	}
+	up, down := rows, rows
+	for up > 0 && profile[up] > 0.5*level {
+		up--
+	}
+	for down < len(profile)-1 && profile[down] > 0.5*level {
+		down++
+	}
+	return float64(down - up - 1)
 }
 
 // edgeEnergy is the horizontal gradient, less its median so that paper

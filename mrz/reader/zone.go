@@ -21,7 +21,15 @@ type reading struct {
 func (w *worker) probe(n line) (line, error) {
 	out := n
 	out.score = 0
-	for _, l := range []line{n, n.turned()} {
+	tries := []line{n, n.turned()}
+	if n.lean < 0.75 || n.lean > 1.35 {
+		n.aspect = n.lean
+		tries = append(tries, n, n.turned())
+	}
+	for i, l := range tries {
+		if i == 2 && out.score > clearProbe {
+			break
+		}
 		score, err := w.glance(l)
 		if err != nil {
 			return n, err
@@ -36,7 +44,7 @@ func (w *worker) probe(n line) (line, error) {
 // glance scores the middle of a line, read in its direction.
 func (w *worker) glance(n line) (float64, error) {
 	s := n.pitch / stripPitch
-	strip, err := w.levels.cut(n, -probeCols*s/2, s, s, probeCols, stripHeight)
+	strip, err := w.levels.cut(n, -probeCols*s/2, s, n.across(), probeCols, stripHeight)
 	if err != nil {
 		return 0, err
 	}
@@ -55,7 +63,7 @@ func (w *worker) read(n line) (reading, error) {
 	var r reading
 	for pass := range 4 {
 		s := n.pitch / stripPitch
-		strip, err := w.levels.cut(n, -fullCols*s/2, s, s, fullCols, stripHeight)
+		strip, err := w.levels.cut(n, -fullCols*s/2, s, n.across(), fullCols, stripHeight)
 		if err != nil {
 			return r, err
 		}
@@ -86,7 +94,7 @@ func (w *worker) read(n line) (reading, error) {
 			return r, err
 		}
 		da, db := n.local(m.at(0, 0))
-		if math.Abs(m.pitch/n.pitch-1) < 0.015 && math.Abs(da) < 2*m.pitch && math.Abs(db) < 0.05*m.pitch &&
+		if math.Abs(m.pitch/n.pitch-1) < 0.015 && math.Abs(da) < 2*m.pitch && math.Abs(db) < 0.05*m.tall() &&
 			n.angleTo(m) < 0.003 && math.Abs(m.taper-n.taper) < 1e-4 {
 			return r, nil
 		}
@@ -176,13 +184,13 @@ func (w *worker) neighbour(cur reading, dir float64) (reading, bool, error) {
 	}
 	slices.SortFunc(cand, func(a, b candidate) int { return compare(b.e, a.e) })
 	for _, c := range cand[:min(2, len(cand))] {
-		off := dir * c.off * cur.line.pitch
+		off := dir * c.off * cur.line.tall()
 		n := cur.line.moved(off, off)
 		n, err := w.levels.straighten(n)
 		if err != nil {
 			return reading{}, false, err
 		}
-		if _, off := cur.line.local(n.at(0, 0)); math.Abs(off) < 1.2*n.pitch {
+		if _, off := cur.line.local(n.at(0, 0)); math.Abs(off) < 1.2*n.tall() {
 			continue
 		}
 		if p, err := w.glance(n); err != nil || p < minProbe {
@@ -221,10 +229,9 @@ func (r reading) belongsTo(cur reading) bool {
 // spacingStep from minSpacing, smoothed over the height of a character.
 func (l *levels) rowEnergy(n line, dir float64) ([]float64, error) {
 	const rows = 88 // 5.5 pitches
-	s := n.pitch / stripPitch
-	cols := max(64, min(1024, int(n.length/s)))
-	c := n.moved(dir*2.75*n.pitch, dir*2.75*n.pitch)
-	m, err := l.cut(c, -n.length/2, n.length/float64(cols), s, cols, rows)
+	cols := max(64, min(1024, int(n.length/n.pitch*stripPitch)))
+	c := n.moved(dir*2.75*n.tall(), dir*2.75*n.tall())
+	m, err := l.cut(c, -n.length/2, n.length/float64(cols), n.across(), cols, rows)
 	if err != nil {
 		return nil, err
 	}
