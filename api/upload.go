@@ -53,6 +53,7 @@ func (a *api) registerUpload(h huma.API) {
 type uploadInput struct {
 	Kind         string `path:"kind" enum:"document_front,document_back,selfie"`
 	DocumentType string `query:"document_type" enum:"passport,id_card,residence_permit,driving_licence" doc:"What the person uses, when the session does not fix it."`
+	Insist       bool   `query:"insist" doc:"Keep the photo although the gate would refuse it, so that nobody is stuck on a photo that can not be better: the case then decides. Files that are no usable image are refused all the same."`
 	ctx          huma.Context
 }
 
@@ -95,12 +96,27 @@ func (a *api) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	if p != nil {
 		return nil, p
 	}
-	if j.Accepted {
+	kept := j.Accepted || in.Insist && usable(j)
+	if kept {
 		if err := a.keep(ctx, ses, in, j, photo.bytes, sum); err != nil {
 			return nil, fromError(err)
 		}
 	}
-	return &uploadOutput{Body: shownPhoto(in.Kind, j)}, nil
+	out := shownPhoto(in.Kind, j)
+	out.Kept = kept
+	return &uploadOutput{Body: out}, nil
+}
+
+// usable tells whether the file could be decoded: whatever else the gate says
+// is a judgement that the whole case can repeat.
+func usable(j policy.GateAnswer) bool {
+	return !slices.ContainsFunc(j.Codes, func(c policy.Code) bool {
+		switch c {
+		case "capture.not_an_image", "capture.unsupported_format", "capture.image_truncated", "capture.image_corrupt", "capture.too_large":
+			return true
+		}
+		return false
+	})
 }
 
 // unread refuses an upload whose body was not read; the connection is not
@@ -249,6 +265,7 @@ func (a *api) known(ctx context.Context, ses *session.Session, kind, sum string)
 		var s stored
 		if e.Kind == kind && e.SHA256 == sum && e.Attempt == ses.Attempt && json.Unmarshal(e.Findings, &s) == nil {
 			p := shownPhoto(kind, s.Gate)
+			p.Kept = true
 			return &p, nil
 		}
 	}

@@ -28,9 +28,22 @@ func (c *Capture) GiveConsent(ctx context.Context, textVersion, locale string) (
 // empty when the relying service fixed it. A photo that the gate refuses is no
 // error: look at Accepted.
 func (c *Capture) Upload(ctx context.Context, kind, documentType string, photo []byte, contentType string) (*Photo, error) {
+	return c.upload(ctx, kind, url.Values{"document_type": {documentType}}, photo, contentType)
+}
+
+// Insist sends a photo that is to be kept although the gate would refuse it;
+// the case then decides. Only a file that is no usable image is still refused.
+func (c *Capture) Insist(ctx context.Context, kind, documentType string, photo []byte, contentType string) (*Photo, error) {
+	return c.upload(ctx, kind, url.Values{"document_type": {documentType}, "insist": {"true"}}, photo, contentType)
+}
+
+func (c *Capture) upload(ctx context.Context, kind string, query url.Values, photo []byte, contentType string) (*Photo, error) {
+	if query.Get("document_type") == "" {
+		query.Del("document_type")
+	}
 	path := "/v1/capture/evidence/" + url.PathEscape(kind)
-	if documentType != "" {
-		path += "?document_type=" + url.QueryEscape(documentType)
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	var out Photo
 	err := c.do(ctx, request{method: http.MethodPost, path: path, body: photo, contentType: contentType, repeat: true}, &out)

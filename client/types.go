@@ -147,7 +147,8 @@ type Consent struct {
 // Photo is the gate's answer to an upload.
 type Photo struct {
 	Kind     string    `json:"kind"`
-	Accepted bool      `json:"accepted" doc:"False: take it again as the hint says. Nothing was stored."`
+	Accepted bool      `json:"accepted" doc:"False: take it again as the hint says."`
+	Kept     bool      `json:"kept" doc:"The photo was stored: it was accepted, or the person insisted."`
 	Codes    []string  `json:"codes" nullable:"false"`
 	Hint     *Hint     `json:"hint,omitempty"`
 	Measures []Measure `json:"measures" nullable:"false"`
