@@ -2,6 +2,8 @@ package mrz
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +19,9 @@ var states = func() map[string]string {
 	}
 	return m
 }()
+
+// StateCodes lists all codes of the table, sorted.
+func StateCodes() []string { return slices.Sorted(maps.Keys(states)) }
 
 // StateName gives the English name of an issuing state, organization or
 // nationality code (9303-3 §5), as printed but without fillers: "D", "UTO".

@@ -52,6 +52,7 @@ func decode(r []reading, n int) (*zone, error) {
 		z.lines = append(z.lines, string(b))
 	}
 	z.mean = sum / float64(n*len(r))
+	z.states(layout)
 	return z, z.settle(layout)
 }
 
