@@ -18,8 +18,8 @@ import (
 // commit costs an fsync: sharing it is what lets many cases move at once. A
 // write that fails is taken out and the others of its batch run again without
 // it. Writes that leave no audit entry (stage results, leases, the outbox's
-// progress) run side by side on PostgreSQL; SQLite has one writer, so there
-// they share the same commits.
+// progress) are single statements and run side by side on PostgreSQL; SQLite
+// has one writer, so there they share the same commits.
 
 // job is one write waiting for its commit.
 type job struct {
@@ -47,9 +47,22 @@ type Tx struct {
 	s       *Store
 	ctx     context.Context
 	cancel  context.CancelFunc
-	tx      *sql.Tx
+	tx      txn
+	db      querier // tx, or the pool
 	entries []audit.Entry
 	wrote   bool
+}
+
+type querier interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+type txn interface {
+	querier
+	Commit() error
+	Rollback() error
 }
 
 // write runs fn in a transaction and returns once it is committed, or failed.
@@ -70,18 +83,20 @@ func (s *Store) write(ctx context.Context, doing string, fn func(*Tx) error) err
 	return nil
 }
 
-// writeApart is write for what leaves no audit entry.
+// writeApart is write for what leaves no audit entry and is right statement by
+// statement: on PostgreSQL each commits by itself.
 func (s *Store) writeApart(ctx context.Context, doing string, fn func(*Tx) error) error {
 	if !s.postgres {
 		return s.write(ctx, doing, fn)
 	}
-	j := &job{ctx: ctx, fn: fn, result: make(chan error, 1)}
-	s.runAlone(j)
-	if err := <-j.result; err != nil {
+	err := fn(&Tx{s: s, ctx: ctx, db: s.wdb, Now: s.clock()})
+	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
 }
+
+func (s *Store) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
 func (s *Store) commitLoop() {
 	defer close(s.done)
@@ -181,13 +196,20 @@ const txTimeout = 30 * time.Second
 func (s *Store) begin() (*Tx, error) {
 	// Not the callers' contexts: one that is cancelled must not roll back the
 	// others' work.
-	ctx, cancel := context.WithTimeout(context.Background(), txTimeout)
-	tx, err := s.wdb.BeginTx(ctx, nil)
+	ctx, cancel := context.Background(), func() {}
+	var tx txn
+	var err error
+	if s.postgres {
+		ctx, cancel = context.WithTimeout(ctx, txTimeout)
+		tx, err = s.wdb.BeginTx(ctx, nil)
+	} else {
+		tx, err = s.liteBegin(ctx) // waits for other processes as long as busy_timeout says
+	}
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
-	return &Tx{s: s, ctx: ctx, cancel: cancel, tx: tx, Now: s.now().UTC().Truncate(time.Microsecond)}, nil
+	return &Tx{s: s, ctx: ctx, cancel: cancel, tx: tx, db: tx, Now: s.clock()}, nil
 }
 
 // run executes one job. refused: it changed nothing and the transaction is
@@ -244,7 +266,7 @@ func (tx *Tx) commit() error {
 }
 
 func (tx *Tx) exec(q string, args ...any) (rows int64, err error) {
-	r, err := tx.tx.ExecContext(tx.ctx, tx.s.bind(q), args...)
+	r, err := tx.db.ExecContext(tx.ctx, tx.s.bind(q), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -254,11 +276,11 @@ func (tx *Tx) exec(q string, args ...any) (rows int64, err error) {
 }
 
 func (tx *Tx) row(q string, args ...any) *sql.Row {
-	return tx.tx.QueryRowContext(tx.ctx, tx.s.bind(q), args...)
+	return tx.db.QueryRowContext(tx.ctx, tx.s.bind(q), args...)
 }
 
 func (tx *Tx) rows(q string, args ...any) (*sql.Rows, error) {
-	return tx.tx.QueryContext(tx.ctx, tx.s.bind(q), args...)
+	return tx.db.QueryContext(tx.ctx, tx.s.bind(q), args...)
 }
 
 func (s *Store) queryRow(ctx context.Context, q string, args ...any) *sql.Row {

@@ -34,7 +34,8 @@ type Store struct {
 	postgres  bool
 	now       func() time.Time
 	ids       idSource
-	rebound   sync.Map // query with ? → query with $1
+	rebound   sync.Map  // query with ? → query with $1
+	lite      *liteConn // the commit loop's
 	batches   chan *job
 	closing   chan struct{}
 	done      chan struct{}
@@ -99,12 +100,10 @@ func (s *Store) openSQLite(path string) error {
 		"cache_size(-16384)", "temp_store(MEMORY)",
 	}}
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?"
-	pragmas.Set("_txlock", "immediate") // take the write lock first: no upgrade, no deadlock
 	if s.wdb, err = sql.Open("sqlite", name+pragmas.Encode()); err != nil {
 		return fmt.Errorf("open store for writing: %w", err)
 	}
 	s.wdb.SetMaxOpenConns(1)
-	pragmas.Del("_txlock")
 	pragmas.Add("_pragma", "query_only(1)")
 	if s.read, err = sql.Open("sqlite", name+pragmas.Encode()); err != nil {
 		return fmt.Errorf("open store for reading: %w", err)
@@ -168,6 +167,9 @@ func (s *Store) Close() error {
 
 func (s *Store) closePools() error {
 	var errs []error
+	if s.lite != nil {
+		s.lite.close()
+	}
 	if s.wdb != nil {
 		errs = append(errs, s.wdb.Close())
 	}

@@ -37,7 +37,7 @@ func (s *Store) BeginIdempotent(ctx context.Context, tenant, key, fingerprint st
 		return Idempotent{}, fmt.Errorf("begin idempotent request: %w", ErrInvalid)
 	}
 	i := Idempotent{Tenant: tenant, Key: key}
-	err := s.writeApart(ctx, "begin idempotent request", func(tx *Tx) error {
+	err := s.write(ctx, "begin idempotent request", func(tx *Tx) error {
 		i.Status, i.Response, i.fence, i.Expires = 0, nil, 1, tx.Now.Add(ttl)
 		n, err := tx.exec(`INSERT INTO idempotency (tenant, idem_key, fingerprint, fence, status, response, locked_at, expires_at)
 			VALUES (?, ?, ?, 1, 0, NULL, ?, ?) ON CONFLICT (tenant, idem_key) DO NOTHING`,
