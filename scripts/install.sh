@@ -7,9 +7,11 @@
 #
 # Without root, sudo or apt-get it installs nothing and says what is missing.
 set -euo pipefail
+shopt -s extglob
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Each line: a package, and the question whose "yes" makes it unnecessary.
+# Each line: a package (or several names of it, the first that apt knows is
+# taken), and the question whose "yes" makes it unnecessary.
 build_packages() {
 	cat <<-'LIST'
 		ca-certificates         test -e /etc/ssl/certs/ca-certificates.crt
@@ -45,7 +47,7 @@ test_packages() {
 	cat <<-'LIST'
 		redis-server            command -v redis-server
 		postgresql              any /usr/lib/postgresql/*/bin/postgres
-		chromium                browser
+		chromium|chromium-browser browser
 		fonts-dejavu-core       test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 		fonts-liberation        any /usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf
 	LIST
@@ -86,13 +88,25 @@ if [ -n "$missing" ]; then
 	status=0
 	as_root apt-get -q -o DPkg::Lock::Timeout=300 update || status=$?
 	[ "$status" != 126 ] ||
-		die "needs root or sudo; have an administrator run: apt-get install --no-install-recommends $missing"
+		die "needs root or sudo; have an administrator run: apt-get install --no-install-recommends ${missing//|*([! ])/}"
 	[ "$status" = 0 ] || say "apt-get update failed; trying with the lists that are here"
+	wanted="" unknown=""
+	for names in $missing; do
+		for package in ${names//|/ } ""; do
+			if [ -z "$package" ]; then
+				unknown+="$names "
+			elif apt-cache show "$package" >/dev/null 2>&1; then
+				wanted+="$package "
+				break
+			fi
+		done
+	done
 	# shellcheck disable=SC2086 # one word per package
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-		install --no-install-recommends $missing ||
-		die "apt-get could not install all of: $missing"
-	say "installed: $missing"
+	[ -z "$wanted" ] || as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+		install --no-install-recommends $wanted ||
+		die "apt-get could not install all of: $wanted"
+	[ -z "$wanted" ] || say "installed: $wanted"
+	[ -z "$unknown" ] || die "apt knows no package $unknown; install what it holds another way"
 fi
 
 "$root/scripts/go.sh"
