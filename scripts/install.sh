@@ -82,9 +82,9 @@ for group in "$@"; do
 done
 
 if [ -n "$missing" ]; then
-	say "missing: $missing"
+	say "missing: ${missing//|*([! ])/}"
 	command -v apt-get >/dev/null ||
-		die "this machine has no apt-get; install what these Debian packages hold: $missing"
+		die "this machine has no apt-get; install what these Debian packages hold: ${missing//|*([! ])/}"
 	status=0
 	as_root apt-get -q -o DPkg::Lock::Timeout=300 update || status=$?
 	[ "$status" != 126 ] ||
