@@ -143,7 +143,7 @@ func (n *Net) Run(in Tensor) ([]Tensor, error) {
 	total := 1
 	shape := make([]C.int, len(in.Shape))
 	for i, s := range in.Shape {
-		total *= s
+		total *= max(s, 0)
 		shape[i] = C.int(s)
 	}
 	if len(shape) == 0 || len(shape) > C.PL_DNN_MAX_DIMS || total <= 0 || total != len(in.Data) {
