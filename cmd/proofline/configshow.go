@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+type configShow struct {
+	settings
+}
+
+func (configShow) Help() string {
+	return "Lists all settings as keys of the configuration file. Secrets are shown as set or not set. The settings are checked as `proofline up` would check them."
+}
+
+func (c *configShow) Run(k *kong.Context) error {
+	for _, f := range k.Selected().Flags {
+		if f.Name == "help" || f.Name == "config" || f.Name == "version" {
+			continue
+		}
+		value := fmt.Sprint(k.FlagValue(f))
+		if isSecret(f.Name) {
+			value = map[bool]string{true: "(not set)", false: "(set)"}[value == ""]
+		}
+		env := ""
+		if len(f.Envs) > 0 {
+			env = f.Envs[0]
+		}
+		from := "default"
+		if _, ok := os.LookupEnv(env); ok {
+			from = env
+		} else if f.Set {
+			from = "flag or file"
+		}
+		fmt.Printf("%s: %s\n    %s\n    from: %s; environment: %s\n", f.Name, value, strings.TrimSpace(f.Help), from, env)
+	}
+	if err := c.validate(true); err != nil {
+		return exitError{code: 3, msg: err.Error()}
+	}
+	return nil
+}
+
+func isSecret(name string) bool {
+	return strings.HasSuffix(name, "password") || strings.HasSuffix(name, "secret") || strings.HasSuffix(name, "secret-key")
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/proofline/proofline/face"
+	"github.com/proofline/proofline/liveness"
+	"github.com/proofline/proofline/photo"
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/quality"
+)
+
+type inspectFaceCmd struct {
+	Files []string `arg:"" optional:"" name:"file" help:"Image files." type:"path"`
+	Pair  bool     `help:"Compare the faces of exactly two files: the document's portrait first, then the selfie."`
+	inspectFlags
+}
+
+type faceInspected struct {
+	face.Face
+	Quality []quality.Measure `json:"quality"`
+}
+
+func (c *inspectFaceCmd) Run(ctx context.Context) error {
+	if len(c.Files) == 0 || c.Pair && len(c.Files) != 2 {
+		return exitError{code: 2, msg: "inspect face wants image files; with --pair exactly two of them"}
+	}
+	set, err := c.openModels()
+	if err != nil {
+		return err
+	}
+	engine, err := face.Open(set)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	if c.Pair {
+		return c.pair(engine)
+	}
+	return inspectFiles{Files: c.Files, inspectFlags: c.inspectFlags}.each(ctx, func(img *photo.Image, head inspected) (any, error) {
+		out := struct {
+			inspected
+			Faces []faceInspected `json:"faces"`
+		}{inspected: head, Faces: []faceInspected{}}
+		if img == nil {
+			return out, nil
+		}
+		faces, err := engine.Detect(img.Mat)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range faces {
+			out.Faces = append(out.Faces, faceInspected{f, quality.Face(img.Mat, quality.FaceInfo{Box: f.Box, Points: f.Points, Count: len(faces)})})
+		}
+		return out, nil
+	})
+}
+
+func (c *inspectFaceCmd) pair(engine *face.Engine) error {
+	threshold, err := c.matchThreshold()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	var imgs [2]*photo.Image
+	for i, file := range c.Files {
+		b, err := readBounded(file)
+		if err != nil {
+			return err
+		}
+		imgs[i], err = photo.Decode(b, photo.DefaultLimits)
+		if err != nil {
+			return fmt.Errorf("decode %s: %w", file, err)
+		}
+		defer imgs[i].Close()
+	}
+	m, err := engine.MatchPortrait(imgs[0].Mat, imgs[1].Mat)
+	if err != nil {
+		return err
+	}
+	return c.print(c.Files[0]+" and "+c.Files[1], struct {
+		A          string      `json:"a"`
+		B          string      `json:"b"`
+		Similarity *float64    `json:"similarity"`
+		Match      bool        `json:"match"`
+		Threshold  float64     `json:"threshold"`
+		Reason     face.Reason `json:"reason,omitempty"`
+		FaceA      *face.Face  `json:"face_a,omitempty"`
+		FaceB      *face.Face  `json:"face_b,omitempty"`
+	}{c.Files[0], c.Files[1], m.Similarity, m.Similarity != nil && *m.Similarity >= threshold, threshold, m.Reason, m.PortraitFace, m.SelfieFace}, time.Since(start))
+}
+
+type inspectLivenessCmd struct{ inspectFiles }
+
+type livenessInspected struct {
+	Box photo.Rect `json:"box"`
+	liveness.Result
+	Verdict policy.Verdict `json:"verdict"`
+}
+
+func (c *inspectLivenessCmd) Run(ctx context.Context) error {
+	p, err := c.policy()
+	if err != nil {
+		return err
+	}
+	cell := p.Cell(policy.Context{})
+	set, err := c.openModels()
+	if err != nil {
+		return err
+	}
+	faces, err := face.Open(set)
+	if err != nil {
+		return err
+	}
+	defer faces.Close()
+	engine, err := liveness.Open(set)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	return c.each(ctx, func(img *photo.Image, head inspected) (any, error) {
+		out := struct {
+			inspected
+			Faces []livenessInspected `json:"faces"`
+		}{inspected: head, Faces: []livenessInspected{}}
+		if img == nil {
+			return out, nil
+		}
+		fs, err := faces.Detect(img.Mat)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range fs {
+			res, err := engine.Assess(img.Mat, f)
+			if err != nil {
+				return nil, err
+			}
+			out.Faces = append(out.Faces, livenessInspected{f.Box, res, livenessVerdict(cell, res)})
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,121 @@
+// Command proofline is the whole of Proofline in one binary: the server, the
+// worker, and the offline commands for people and scripts.
+//
+// main.go holds the command table; each command has a file of its own.
+// Settings are one set of flags (settings.go) that also come from the
+// environment and from a configuration file.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "dev"
+
+type commands struct {
+	Config  configFlag  `help:"Configuration file (YAML); its keys are the long flags, nested at the dots." placeholder:"FILE" env:"PROOFLINE_CONFIG"`
+	Version versionFlag `help:"Print the version and exit." env:"-"`
+
+	Demo      demoCmd      `cmd:"" help:"Run real cases end to end on this machine and show the decisions."`
+	Up        upCmd        `cmd:"" help:"Run everything in one process: pages, API, queue, worker."`
+	Serve     serveCmd     `cmd:"" help:"Run the API and the pages; needs Redis and workers elsewhere."`
+	Worker    workerCmd    `cmd:"" help:"Run a worker; needs Redis."`
+	Verify    verifyCmd    `cmd:"" help:"Verify one whole case from image files, without a server."`
+	Inspect   inspectCmd   `cmd:"" help:"Show what one stage sees in image files."`
+	MRZ       mrzCmd       `cmd:"" name:"mrz" help:"Work with machine-readable zones as text."`
+	Eval      evalCmd      `cmd:"" help:"Measure error rates over a labelled manifest."`
+	Specimen  specimenCmd  `cmd:"" help:"Draw specimen documents, photos of them, selfies and attacks."`
+	Models    modelsCmd    `cmd:"" help:"List, fetch and verify the models."`
+	Policy    policyCmd    `cmd:"" help:"Check and show policies."`
+	Audit     auditCmd     `cmd:"" help:"Verify and export the audit log."`
+	ConfigCmd configShow   `cmd:"" name:"config" help:"Show every setting with its value, where it came from and why it exists."`
+	Keys      apiKeysCmd   `cmd:"" name:"api-key" help:"Create and list API keys of relying services."`
+	Retention retentionCmd `cmd:"" help:"Erase what is past its retention."`
+}
+
+func main() {
+	oneTesseractThread()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C ends the process at once.
+	go func() { <-ctx.Done(); stop() }()
+
+	var c commands
+	parser := kong.Must(&c, options(ctx)...)
+	k, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		var pe *kong.ParseError
+		if errors.As(err, &pe) && len(os.Args) == 1 {
+			_ = pe.Context.PrintUsage(false)
+			os.Exit(2)
+		}
+		fmt.Fprintf(os.Stderr, "proofline: %v\n", err)
+		os.Exit(2)
+	}
+	if err := k.Run(); err != nil {
+		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+			os.Exit(130)
+		}
+		var e exitError
+		if errors.As(err, &e) {
+			if e.msg != "" {
+				fmt.Fprintf(os.Stderr, "proofline: %s\n", e.msg)
+			}
+			os.Exit(e.code)
+		}
+		fmt.Fprintf(os.Stderr, "proofline: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func options(ctx context.Context) []kong.Option {
+	return []kong.Option{
+		kong.Name("proofline"),
+		kong.Description("Self-hosted document capture and verification.\n\nStart with `proofline demo`. Every flag can also be set as PROOFLINE_<FLAG> or in the configuration file; flags win over the environment, and that over the file."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.DefaultEnvars("PROOFLINE"),
+		kong.Vars{"version": version},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	}
+}
+
+// exitError ends the process with a code that scripts can tell apart.
+type exitError struct {
+	code int
+	msg  string
+}
+
+func (e exitError) Error() string { return e.msg }
+
+// oneTesseractThread makes Tesseract use one thread per client. It reads the
+// variable when the process starts, so it can not be set from inside: the
+// process replaces itself once.
+func oneTesseractThread() {
+	if os.Getenv("OMP_THREAD_LIMIT") != "" {
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return
+	}
+	os.Setenv("OMP_THREAD_LIMIT", "1")
+	// On failure the process goes on; recognition is only slower.
+	_ = syscall.Exec(exe, os.Args, os.Environ())
+}
+
+// versionFlag prints the version. It is not read from the environment.
+type versionFlag bool
+
+func (versionFlag) BeforeReset(app *kong.Kong, vars kong.Vars) error {
+	fmt.Fprintln(app.Stdout, "proofline", vars["version"])
+	app.Exit(0)
+	return nil
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/proofline/proofline/audit"
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+)
+
+// node is what every running process opens first: the store, the vault and the
+// key that signs the audit log.
+type node struct {
+	store  *session.Store
+	vault  *storage.Vault
+	blobs  storage.Blobs
+	keys   *storage.LocalKeys
+	signer note.Signer
+	log    *slog.Logger
+	close  []func() error
+}
+
+func (s settings) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.Log.Level)) // the flag's enum admits only known levels
+	o := &slog.HandlerOptions{Level: level}
+	if s.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// open opens the node. Everything that could be wrong with keys, database or
+// evidence storage is an error here and not at first use.
+func (s settings) open(ctx context.Context) (n *node, err error) {
+	n = &node{log: s.logger()}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	if err := s.makeDataDir(); err != nil {
+		return nil, err
+	}
+	n.store, err = session.Open(ctx, s.storeDSN())
+	if err != nil {
+		return nil, fmt.Errorf("open session store: %w", err)
+	}
+	n.close = append(n.close, n.store.Close)
+	n.blobs, err = s.openBlobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := n.blobs.(interface{ Close() error }); ok {
+		n.close = append(n.close, c.Close)
+	}
+	n.keys, err = storage.OpenOrCreateKeyFile(s.keyringFile())
+	if err != nil {
+		return nil, fmt.Errorf("open keyring: %w", err)
+	}
+	n.signer, err = openAuditKey(filepath.Join(filepath.Dir(s.keyringFile()), auditKeyName))
+	if err != nil {
+		return nil, err
+	}
+	n.vault = storage.NewVault(n.blobs, n.keys, n.store, time.Now).WithSigner(n.signer)
+	// A keyring that can not open the stored evidence must not come to light
+	// in the middle of a case.
+	if err := n.vault.CheckKeys(ctx); err != nil {
+		return nil, fmt.Errorf("check keyring %s against the stored evidence: %w", s.keyringFile(), err)
+	}
+	return n, nil
+}
+
+func (s settings) openBlobs(ctx context.Context) (storage.Blobs, error) {
+	if s.Storage.Driver == "fs" {
+		b, err := storage.OpenFS(filepath.Join(s.DataDir, "blobs"))
+		if err != nil {
+			return nil, fmt.Errorf("open evidence directory: %w", err)
+		}
+		return b, nil
+	}
+	c := s.Storage.S3
+	b, err := storage.OpenS3(ctx, storage.S3Config{
+		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region,
+		AccessKey: c.AccessKey, SecretKey: c.SecretKey, Insecure: c.Insecure, PathStyle: c.PathStyle,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open evidence storage: %w", err)
+	}
+	return b, nil
+}
+
+// Close frees everything in the reverse order of opening.
+func (n *node) Close() error {
+	var errs []error
+	for i := len(n.close) - 1; i >= 0; i-- {
+		errs = append(errs, n.close[i]())
+	}
+	n.close = nil
+	return errors.Join(errs...)
+}
+
+// signEvery signs a checkpoint of the audit log on a schedule, and a last one
+// when the returned function is called.
+func (n *node) signEvery(d time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	sign := func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if _, _, err := n.store.Checkpoint(ctx, n.signer); err != nil && !errors.Is(err, context.Canceled) {
+			n.log.Error("sign audit checkpoint", "error", err)
+		}
+	}
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(d)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				sign(context.WithoutCancel(ctx))
+				return
+			case <-tick.C:
+				sign(ctx)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+const auditKeyName = "audit.key"
+
+// auditLogName is the name that checkpoints are signed under.
+const auditLogName = "proofline-audit"
+
+// openAuditKey reads the signing key of the audit log, and makes it on first
+// start with the public half beside it.
+func openAuditKey(path string) (note.Signer, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		signer, verifier, err := audit.GenerateKey(auditLogName)
+		if err != nil {
+			return nil, fmt.Errorf("make audit key: %w", err)
+		}
+		if err := os.WriteFile(path+".pub", []byte(verifier+"\n"), 0o644); err != nil {
+			return nil, fmt.Errorf("write audit public key: %w", err)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("write audit key: %w", err)
+		}
+		_, err = f.WriteString(signer + "\n")
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return nil, fmt.Errorf("write audit key: %w", err)
+		}
+		b = []byte(signer)
+	} else if err != nil {
+		return nil, fmt.Errorf("read audit key: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read audit key: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("audit key %s can be read by others; run chmod 600 on it", path)
+	}
+	s, err := note.NewSigner(trimLine(b))
+	if err != nil {
+		return nil, fmt.Errorf("audit key %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func trimLine(b []byte) string {
+	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == '\r' || b[len(b)-1] == ' ') {
+		b = b[:len(b)-1]
+	}
+	return string(b)
+}

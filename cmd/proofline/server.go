@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/proofline/proofline/api"
+	"github.com/proofline/proofline/pipeline"
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+	"github.com/proofline/proofline/web"
+	"github.com/proofline/proofline/webhook"
+)
+
+// defaultTenant owns the API key that the first start makes and the webhook
+// endpoint of the configuration.
+const defaultTenant = "default"
+
+type upCmd struct{ settings }
+
+func (upCmd) Help() string {
+	return "Needs nothing else to run. On first start it makes a keyring and an API key in the data directory; the key's secret is printed once. A worker that is killed costs nothing but time: unfinished cases go on at the next start."
+}
+
+func (c *upCmd) Run(ctx context.Context) error { return c.run(ctx, roles{api: true, worker: true}) }
+
+type serveCmd struct{ settings }
+
+func (serveCmd) Help() string {
+	return "For several machines: PostgreSQL, Redis and S3 are shared with `proofline worker`."
+}
+
+func (c *serveCmd) Run(ctx context.Context) error { return c.run(ctx, roles{api: true}) }
+
+type workerCmd struct{ settings }
+
+func (c *workerCmd) Run(ctx context.Context) error { return c.run(ctx, roles{worker: true}) }
+
+// roles are what a process does.
+type roles struct{ api, worker bool }
+
+// concurrency is how many cases this process works on at once.
+func (s settings) concurrency(r roles) int {
+	switch {
+	case s.Worker.Concurrency > 0:
+		return s.Worker.Concurrency
+	case r.api:
+		return min(2, runtime.NumCPU())
+	}
+	return runtime.NumCPU()
+}
+
+// run opens everything, serves until ctx ends, and closes in reverse order.
+func (s settings) run(ctx context.Context, r roles) error {
+	if err := s.validate(r.api && r.worker); err != nil {
+		return fmt.Errorf("configuration:\n%w", err)
+	}
+	n, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := n.Close(); err != nil {
+			n.log.Error("close", "error", err)
+		}
+	}()
+	archive, err := s.openArchive()
+	if err != nil {
+		return err
+	}
+	current, err := s.current(archive)
+	if err != nil {
+		return err
+	}
+	engines, err := s.openEngines(s.concurrency(r))
+	if err != nil {
+		return err
+	}
+	defer engines.Close()
+	for stage, why := range engines.Missing {
+		n.log.Warn("a check can not be made; no case that needs it is approved", "stage", stage, "reason", why)
+	}
+	queue, err := pipeline.OpenQueue(pipeline.QueueConfig{
+		Address: s.Queue.Address, CAFile: s.Queue.CAFile, Log: n.log,
+		SentinelUser: s.Queue.SentinelUser, SentinelPassword: s.Queue.SentinelPassword,
+	})
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	if err := s.putEndpoint(ctx, n); err != nil {
+		return err
+	}
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	var wake func()
+	if r.worker {
+		deliverer := webhook.New(webhook.Options{Timeout: s.Webhook.Timeout, AllowHTTP: s.Webhook.AllowPrivate, AllowPrivate: s.Webhook.AllowPrivate})
+		defer deliverer.Close()
+		service, err := pipeline.NewService(pipeline.WorkerConfig{
+			Store: n.store, Queue: queue, Vault: n.vault, Engines: engines, Policy: archive.find,
+			Keyring: n.keys, Webhooks: deliverer, Concurrency: s.concurrency(r), Log: n.log,
+			Observe: observeStages(registry),
+		})
+		if err != nil {
+			return err
+		}
+		if err := service.Start(); err != nil {
+			return err
+		}
+		wake = service.Dispatcher.Wake
+		defer func() {
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			defer cancel()
+			if err := service.Shutdown(stop); err != nil {
+				n.log.Error("stop background work", "error", err)
+			}
+		}()
+	}
+	stopSigning := n.signEvery(time.Minute)
+	defer stopSigning()
+	if !r.api {
+		n.log.Info("working", "concurrency", s.concurrency(r), "policy", current.Name, "policy_version", current.Version)
+		<-ctx.Done()
+		n.log.Info("stopping")
+		return nil
+	}
+	return s.serve(ctx, n, current, engines, queue, registry, wake)
+}
+
+func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, engines *pipeline.Engines, queue *pipeline.Queue, registry *prometheus.Registry, wake func()) error {
+	l, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	public := s.PublicURL
+	if public == "" {
+		public = "http://" + l.Addr().String()
+	}
+	if err := firstKey(ctx, n.store); err != nil {
+		return err
+	}
+	depth := n.watchDepth(ctx)
+	handler := api.New(api.Deps{
+		Store: n.store, Vault: n.vault, Policy: current, PublicURL: public, CapturePage: web.Handler(),
+		Gate: func(ctx context.Context, c policy.Context, kind string, photo []byte) (policy.GateAnswer, error) {
+			return pipeline.GateIn(ctx, engines, current.Cell(c), kind, photo)
+		},
+		Congested: func() (time.Duration, bool) { return 10 * time.Second, int(depth.Load()) > s.Queue.Limit },
+		Submitted: wake,
+		Ready: []api.Check{
+			{Name: "store", Ping: n.store.Ping},
+			{Name: "queue", Ping: queue.Ping},
+			{Name: "evidence", Ping: n.pingBlobs},
+		},
+		Log: n.log, Metrics: registry, Version: version,
+	})
+	srv := &http.Server{
+		Handler: handler,
+		// Bodies have their own, larger bounds in package api.
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	n.log.Info("serving", "address", public, "policy", current.Name, "policy_version", current.Version)
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	n.log.Info("stopping: finishing requests and the stages under way")
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(stop); err != nil {
+		return fmt.Errorf("stop serving: %w", err)
+	}
+	return nil
+}
+
+// firstKey makes an API key when there is none, and shows it once.
+func firstKey(ctx context.Context, store *session.Store) error {
+	keys, err := store.APIKeys(ctx, "")
+	if err != nil || len(keys) > 0 {
+		return err
+	}
+	_, secret, err := store.CreateAPIKey(ctx, operator, defaultTenant, "first start", api.Scopes(), 0)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "API key, shown this once (more with `proofline api-key create`):\n")
+	fmt.Println(secret)
+	return nil
+}
+
+// putEndpoint registers the configured webhook endpoint with its secret sealed.
+func (s settings) putEndpoint(ctx context.Context, n *node) error {
+	if s.Webhook.URL == "" {
+		return nil
+	}
+	o := webhook.Options{AllowHTTP: s.Webhook.AllowPrivate, AllowPrivate: s.Webhook.AllowPrivate}
+	if err := o.CheckURL(s.Webhook.URL); err != nil {
+		return fmt.Errorf("webhook.url: %w", err)
+	}
+	if _, err := webhook.ParseKeys([]byte(s.Webhook.Secret)); err != nil {
+		return fmt.Errorf("webhook.secret: %w", err)
+	}
+	sealed, err := storage.SealSecret(ctx, n.keys, pipeline.WebhookPurpose, []byte(s.Webhook.Secret))
+	if err != nil {
+		return fmt.Errorf("seal webhook secret: %w", err)
+	}
+	_, err = n.store.PutEndpoint(ctx, session.Actor{Role: session.System, ID: "config"}, session.Endpoint{Tenant: defaultTenant, URL: s.Webhook.URL, Secrets: sealed})
+	return err
+}
+
+// watchDepth counts the cases that wait, once a second: uploads must not ask
+// the database each.
+func (n *node) watchDepth(ctx context.Context) *atomic.Int64 {
+	var depth atomic.Int64
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			if by, err := n.store.OutboxDepth(ctx); err == nil {
+				depth.Store(int64(by[session.KindVerify]))
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return &depth
+}
+
+// pingBlobs asks the evidence storage for an object that does not exist.
+func (n *node) pingBlobs(ctx context.Context) error {
+	_, err := n.blobs.Stat(ctx, "ready/probe")
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// observeStages counts and times the stages. The labels are the stage table's
+// own names.
+func observeStages(r *prometheus.Registry) func(pipeline.Event) {
+	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "proofline_stage_seconds", Help: "Time per pipeline stage.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"stage"})
+	resumed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "proofline_stage_resumed_total", Help: "Stages whose stored result was used instead of running them again.",
+	}, []string{"stage"})
+	r.MustRegister(took, resumed)
+	return func(e pipeline.Event) {
+		switch {
+		case e.Resumed:
+			resumed.WithLabelValues(e.Stage).Inc()
+		case e.Done:
+			took.WithLabelValues(e.Stage).Observe(e.Elapsed.Seconds())
+		}
+	}
+}

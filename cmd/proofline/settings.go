@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/proofline/proofline/models"
+	"github.com/proofline/proofline/policy"
+)
+
+// settings are what a running Proofline is configured by. Each is a flag, an
+// environment variable and a key of the configuration file at once.
+type settings struct {
+	DataDir   string `help:"Directory of everything that the embedded defaults keep: database, encrypted evidence, keys." default:"./proofline-data" placeholder:"DIR"`
+	Listen    string `help:"Address of the API and the pages. The default is reachable from this machine only: put a TLS proxy in front before you change it." default:"127.0.0.1:8780"`
+	PublicURL string `help:"Address under which people reach the capture page, such as https://verify.example.com; made from --listen when empty." placeholder:"URL"`
+
+	Store   storeSettings   `embed:"" prefix:"store."`
+	Queue   queueSettings   `embed:"" prefix:"queue."`
+	Storage storageSettings `embed:"" prefix:"storage."`
+	Keys    keySettings     `embed:"" prefix:"keys."`
+	Archive string          `help:"Directory in which every policy that was in force is kept, because a case is decided by the policy it began with. In the data directory when empty; shared by all machines when there are several." placeholder:"DIR"`
+	Worker  workerSettings  `embed:"" prefix:"worker."`
+	Webhook webhookSettings `embed:"" prefix:"webhook."`
+	Log     logSettings     `embed:"" prefix:"log."`
+	engineSettings
+}
+
+// engineSettings are those that the offline commands need as well.
+type engineSettings struct {
+	Models modelSettings  `embed:"" prefix:"models."`
+	Policy policySettings `embed:"" prefix:"policy."`
+}
+
+type modelSettings struct {
+	Dir     string `help:"Directory of the model files." placeholder:"DIR"`
+	Profile string `help:"Models to use: default (from the npm registry) or zoo (from their public repositories)." enum:"default,zoo" default:"default"`
+}
+
+type policySettings struct {
+	File string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
+}
+
+type storeSettings struct {
+	DSN string `name:"dsn" help:"Session store: sqlite:PATH for one machine, postgres://… for several. Empty: sqlite in the data directory." placeholder:"DSN"`
+}
+
+type queueSettings struct {
+	Address          string `help:"Redis or Valkey that workers on other machines share: redis://[user:password@]host:6379[/db], unix:///path, sentinel://h1,h2/master, cluster://h1,h2; rediss, sentinels and clusters speak TLS. Better set through the environment when it holds a password. Empty: a queue inside this process; nothing is lost with it, because the store is the truth." placeholder:"URL"`
+	CAFile           string `name:"ca-file" help:"Authorities to trust over TLS (PEM); the system's when empty." placeholder:"FILE"`
+	SentinelUser     string `help:"User for the Sentinels." placeholder:"NAME"`
+	SentinelPassword string `help:"Password for the Sentinels; better set through the environment." placeholder:"SECRET"`
+	Limit            int    `help:"Uploads are refused with 503 and Retry-After while more cases than this wait." default:"1000"`
+}
+
+type storageSettings struct {
+	Driver string     `help:"Where encrypted evidence lies: fs (the data directory) or s3." enum:"fs,s3" default:"fs"`
+	S3     s3Settings `embed:"" prefix:"s3."`
+}
+
+type s3Settings struct {
+	Endpoint  string `help:"host:port of the S3-compatible server." placeholder:"HOST:PORT"`
+	Bucket    string `help:"Bucket; must exist." placeholder:"NAME"`
+	Region    string `help:"Region." default:"us-east-1"`
+	Prefix    string `help:"Prefix of all object names." placeholder:"PREFIX"`
+	AccessKey string `help:"Access key id." placeholder:"ID"`
+	SecretKey string `help:"Secret access key; better set through the environment." placeholder:"SECRET"`
+	PathStyle bool   `help:"Address buckets in the path, not in the host name."`
+	Insecure  bool   `help:"Speak plain HTTP. Evidence is encrypted before it leaves Proofline, object names and sizes are not."`
+}
+
+type keySettings struct {
+	File string `help:"Keyring file with the key-encryption keys, mode 0600; made on first start in the data directory when empty. Losing it loses all evidence." placeholder:"FILE"`
+}
+
+type workerSettings struct {
+	Concurrency int `help:"Cases worked on at once; each needs about one core. 0: the number of cores, at most 2 in one process with the API." default:"0"`
+}
+
+type webhookSettings struct {
+	URL          string        `name:"url" help:"Where decisions are posted (Standard Webhooks)." placeholder:"URL"`
+	Secret       string        `help:"Signing secret, whsec_…; better set through the environment." placeholder:"SECRET"`
+	AllowPrivate bool          `help:"Permit webhook addresses in private and loopback networks. Without it they are refused, because a webhook URL could point into your own network."`
+	Timeout      time.Duration `help:"Time for one delivery." default:"15s"`
+}
+
+type logSettings struct {
+	Level  string `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	Format string `help:"text for people, json for machines." enum:"text,json" default:"text"`
+}
+
+// modelsDir is the configured directory or the user's own.
+func (e engineSettings) modelsDir() string {
+	if e.Models.Dir != "" {
+		return e.Models.Dir
+	}
+	return models.DefaultDir()
+}
+
+func (e engineSettings) policy() (*policy.Policy, error) {
+	if e.Policy.File == "" {
+		return policy.Default(), nil
+	}
+	return policy.Load(e.Policy.File)
+}
+
+func (s settings) storeDSN() string {
+	if s.Store.DSN != "" {
+		return s.Store.DSN
+	}
+	return "sqlite:" + filepath.Join(s.DataDir, "proofline.db")
+}
+
+func (s settings) keyringFile() string {
+	if s.Keys.File != "" {
+		return s.Keys.File
+	}
+	return filepath.Join(s.DataDir, "keyring.json")
+}
+
+// validate refuses combinations that would only fail, or lose something, at
+// first use. alone says that this process is to hold the whole of Proofline.
+func (s settings) validate(alone bool) error {
+	var errs []error
+	add := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	if !alone && s.Queue.Address == "" {
+		add("queue.address is empty, which means a queue inside one process: use `proofline up`, or name a Redis server")
+	}
+	if s.Queue.Limit < 1 {
+		add("queue.limit must be at least 1")
+	}
+	if s.Storage.Driver == "s3" {
+		for name, v := range map[string]string{"endpoint": s.Storage.S3.Endpoint, "bucket": s.Storage.S3.Bucket, "access-key": s.Storage.S3.AccessKey, "secret-key": s.Storage.S3.SecretKey} {
+			if v == "" {
+				add("storage.driver is s3 but storage.s3.%s is empty", name)
+			}
+		}
+	} else if !alone {
+		add("storage.driver is fs, which other machines do not see: set storage.driver to s3, or use `proofline up`")
+	}
+	if !alone && strings.HasPrefix(s.storeDSN(), "sqlite:") {
+		add("the session store is SQLite, which other machines do not see: set store.dsn to postgres://…, or use `proofline up`")
+	}
+	if host, _, err := net.SplitHostPort(s.Listen); err != nil {
+		add("listen: %q is not host:port", s.Listen)
+	} else if ip := net.ParseIP(host); s.PublicURL == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		add("listen is reachable from other machines but public-url is empty: browsers give a page the camera only over https (or on localhost); set public-url to the address of your TLS proxy")
+	}
+	if s.PublicURL != "" {
+		if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			add("public-url: want https://host")
+		}
+	}
+	if (s.Webhook.URL == "") != (s.Webhook.Secret == "") {
+		add("webhook.url and webhook.secret belong together: an unsigned webhook can be forged")
+	}
+	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
+		add("worker.concurrency must be 0 to 256")
+	}
+	return errors.Join(errs...)
+}
+
+// makeDataDir makes the data directory, readable by its owner only.
+func (s settings) makeDataDir() error {
+	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	return nil
+}
