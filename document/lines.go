@@ -44,12 +44,12 @@ func findLines(g *gradient, es []edge, pic colours) []line {
 		centre := int(math.Round(float64(e.angle) * thetaBins / math.Pi))
 		for d := -3; d <= 3; d++ {
 			k := ((centre+d)%thetaBins + thetaBins) % thetaBins
-			r := (cos[k]*float64(e.x)+sin[k]*float64(e.y)+diag)/rhoStep + 0.5
+			r := (cos[k]*float64(e.x) + sin[k]*float64(e.y) + diag) / rhoStep
 			b := int(r)
 			f := float32(r - float64(b))
 			w := e.weight * (1 - 0.2*float32(abs(d)))
-			acc[k*rhoBins+b] += w * (1 - f/2)
-			acc[k*rhoBins+b+1] += w * f / 2
+			acc[k*rhoBins+b] += w * (1 - f)
+			acc[k*rhoBins+b+1] += w * f
 		}
 	}
 	type peak struct {
@@ -87,22 +87,26 @@ func findLines(g *gradient, es []edge, pic colours) []line {
 		if duplicate(found, l, g) {
 			continue
 		}
-		l.votes = l.surfaces(g, pic)
+		l.votes = l.surfaces(g, pic, nil)
 		found = append(found, l)
 		if len(found) == maxPeaks {
 			break
 		}
 	}
 	sort.SliceStable(found, func(i, j int) bool { return found[i].votes > found[j].votes })
+	// Every edge counts for one line only: many others graze it at an angle.
+	taken := make([]bool, g.w*g.h)
 	var sector [12]int
 	var lines []line
 	for _, l := range found {
+		l.votes = l.surfaces(g, pic, taken)
 		a := math.Atan2(l.ny, l.nx)
 		s := int((a+2*math.Pi)/(math.Pi/12)) % 12
 		if sector[s] >= perSector || l.votes < 0.5*float64(least) {
 			continue
 		}
 		sector[s]++
+		l.take(g, taken)
 		lines = append(lines, l)
 		if len(lines) == maxLines {
 			break
@@ -113,8 +117,9 @@ func findLines(g *gradient, es []edge, pic colours) []line {
 
 // surfaces is the length, in pixels, along which l lies on an edge and has
 // different colours on its two sides. It is what tells the side of a document
-// from a line of print, of which there are far more.
-func (l *line) surfaces(g *gradient, pic colours) float64 {
+// from a line of print, of which there are far more. Edges that are taken, if
+// given, do not count.
+func (l *line) surfaces(g *gradient, pic colours, taken []bool) float64 {
 	const step = 2.0
 	floor := math.Max(9, 2*float64(g.noise))
 	least := 0.6 * min(max(2.2*g.noise, 2.5), 14)
@@ -127,7 +132,8 @@ func (l *line) surfaces(g *gradient, pic colours) float64 {
 	sum := 0.0
 	for t := 0.0; t < d; t += step {
 		p := photo.Point{X: a.X + t*ux, Y: a.Y + t*uy}
-		if !g.edgeNear(p, l, least) {
+		at := g.edgeNear(p, l, least)
+		if at < 0 || taken != nil && taken[at] {
 			continue
 		}
 		sum += step * pic.across(p, l.nx, l.ny, floor)
@@ -135,20 +141,39 @@ func (l *line) surfaces(g *gradient, pic colours) float64 {
 	return sum
 }
 
-// edgeNear tells whether a gradient along l's normal passes within two pixels
-// of p.
-func (g *gradient) edgeNear(p photo.Point, l *line, least float32) bool {
-	for d := -2.0; d <= 2; d++ {
+// take marks the edges of l as belonging to it.
+func (l *line) take(g *gradient, taken []bool) {
+	least := 0.6 * min(max(2.2*g.noise, 2.5), 14)
+	a, b := l.inside(g.w, g.h)
+	d := a.Distance(b)
+	for t := 0.0; t < d; t++ {
+		p := photo.Point{X: a.X + t*(b.X-a.X)/d, Y: a.Y + t*(b.Y-a.Y)/d}
+		if g.edgeNear(p, l, least) < 0 {
+			continue
+		}
+		for o := -3.0; o <= 3; o++ {
+			x, y := int(p.X+o*l.nx+0.5), int(p.Y+o*l.ny+0.5)
+			if x >= 0 && y >= 0 && x < g.w && y < g.h {
+				taken[y*g.w+x] = true
+			}
+		}
+	}
+}
+
+// edgeNear returns the pixel within two pixels of p, across l, that has a
+// gradient along l's normal, or -1.
+func (g *gradient) edgeNear(p photo.Point, l *line, least float32) int {
+	for _, d := range [5]float64{0, -1, 1, -2, 2} {
 		x, y := int(p.X+d*l.nx+0.5), int(p.Y+d*l.ny+0.5)
 		if x < 0 || y < 0 || x >= g.w || y >= g.h {
 			continue
 		}
 		j := y*g.w + x
 		if m := g.mag[j]; m >= least && math.Abs(float64(g.dx[j])*l.nx+float64(g.dy[j])*l.ny) > 0.94*16*float64(m) {
-			return true
+			return j
 		}
 	}
-	return false
+	return -1
 }
 
 func abs(d int) int {
