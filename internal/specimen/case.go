@@ -85,7 +85,13 @@ func (s *Specimen) photographed(side string, seed int64, d Degradation) ([]byte,
 	if side == "back" {
 		img = s.back
 	}
-	p, err := Photograph(img, CameraFor(seed, d, s.Truth.Side(side)))
+	camera := CameraFor(seed, d, s.Truth.Side(side))
+	if d == BlurDefocus {
+		// The milder blurs of the degradation leave a card's larger type
+		// readable; the case is about one that is not.
+		camera.Defocus = max(camera.Defocus, 7)
+	}
+	p, err := Photograph(img, camera)
 	if err != nil {
 		return nil, err
 	}
