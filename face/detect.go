@@ -136,8 +136,8 @@ func (e *Engine) search(m gocv.Mat, regions []photo.Rect) ([]Face, error) {
 var refinements = []float64{1.8, 2.2, 2.7}
 
 // refine detects a face again on close crops and averages what is found there.
-// Without a face there the first finding stands if it was a clear one;
-// otherwise its score becomes 0.
+// Without a face there the first finding stands if it was a clear one or if all
+// detectors together see it in another framing; otherwise its score becomes 0.
 func (e *Engine) refine(m gocv.Mat, f Face) (Face, error) {
 	var again []Face
 	for _, scale := range e.refinements {
@@ -149,10 +149,17 @@ func (e *Engine) refine(m gocv.Mat, f Face) (Face, error) {
 			again = append(again, g)
 		}
 	}
-	if len(again) == 0 {
-		if f.Score < unconfirmed {
+	if len(again) == 0 && f.Score < unconfirmed {
+		found, err := e.detector.detect(m, squareAround(f.Box, tightMargin), refineScore)
+		if err != nil {
+			return f, err
+		}
+		if _, ok := closest(found, f); !ok {
 			f.Score = 0
 		}
+		return f, nil
+	}
+	if len(again) == 0 {
 		return f, nil
 	}
 	out := average(again)
