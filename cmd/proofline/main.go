@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -81,10 +82,32 @@ func options(ctx context.Context) []kong.Option {
 		kong.Name("proofline"),
 		kong.Description("Self-hosted document capture and verification.\n\nStart with `proofline demo`. Every flag can also be set as PROOFLINE_<FLAG> or in the configuration file; flags win over the environment, and that over the file."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.DefaultEnvars("PROOFLINE"),
+		kong.PostBuild(nameEnvironment),
 		kong.Vars{"version": version},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	}
+}
+
+// nameEnvironment gives every flag its variable: --storage.s3.access-key is
+// PROOFLINE_STORAGE_S3_ACCESS_KEY. (kong's own naming would split "s3".)
+func nameEnvironment(k *kong.Kong) error {
+	var walk func(*kong.Node)
+	walk = func(n *kong.Node) {
+		for _, f := range n.Flags {
+			switch {
+			case f.Name == "help", len(f.Envs) == 1 && f.Envs[0] == "-":
+				f.Envs, f.Tag.Envs = nil, nil
+			case len(f.Envs) == 0:
+				f.Envs = []string{"PROOFLINE_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(f.Name))}
+				f.Tag.Envs = f.Envs
+			}
+		}
+		for _, c := range n.Children {
+			walk(c)
+		}
+	}
+	walk(k.Model.Node)
+	return nil
 }
 
 // exitError ends the process with a code that scripts can tell apart.

@@ -67,7 +67,7 @@ type storageSettings struct {
 type s3Settings struct {
 	Endpoint  string `help:"host:port of the S3-compatible server." placeholder:"HOST:PORT"`
 	Bucket    string `help:"Bucket; must exist." placeholder:"NAME"`
-	Region    string `help:"Region." default:"us-east-1"`
+	Region    string `help:"Region of the bucket." default:"us-east-1"`
 	Prefix    string `help:"Prefix of all object names." placeholder:"PREFIX"`
 	AccessKey string `help:"Access key id." placeholder:"ID"`
 	SecretKey string `help:"Secret access key; better set through the environment." placeholder:"SECRET"`
