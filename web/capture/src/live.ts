@@ -1,7 +1,7 @@
 // The loop that looks at the live picture about ten times a second and says
 // the one thing to change. An advice has to hold for a few looks before it is
 // said, so that the words do not flicker.
-import type { Luma } from './measure';
+import type { Advice, Luma } from './measure';
 import { advice, documentLimits, luma, measure, selfieLimits, sharpness } from './measure';
 import type { Box } from './overlay';
 
@@ -17,18 +17,18 @@ export class Advisor {
   private readonly canvas = document.createElement('canvas');
   private previous: Luma | null = null;
   private readonly sharp: (number | null)[] = [];
-  private last: string | null | undefined;
+  private last: Advice | null | undefined;
   private count = 0;
   private looks = 0;
   private readonly started = performance.now();
   private timer: ReturnType<typeof setTimeout>;
 
-  /** tell gets a reason code, null when all is well, or 'wait' at first. */
+  /** tell gets a reason code, or null when all is well. */
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly selfie: boolean,
     private readonly frame: () => Box,
-    private readonly tell: (code: string | null | 'wait') => void,
+    private readonly tell: (code: Advice | null) => void,
   ) {
     this.timer = setTimeout(this.look, EVERY_MS);
   }
@@ -80,7 +80,7 @@ export class Advisor {
     return luma(g.getImageData(0, 0, toW, toH).data, toW, toH);
   }
 
-  private settle(code: string | null): void {
+  private settle(code: Advice | null): void {
     if (code === this.last) this.count++;
     else {
       this.last = code;

@@ -31,12 +31,12 @@ export function say(text: string): void {
 
 /** An ordinary page: progress, picture, heading, content, actions at the thumb. */
 export function page(
-  o: { step?: Step; title: string; lead?: string; art?: Node; tone?: string; id: string },
+  o: { step?: Step; corner?: Node; title: string; lead?: string; art?: Node; tone?: string; id: string },
   content: (Node | null)[],
   actions: (Node | null)[],
 ): HTMLElement {
   return h('div', { class: `page ${o.tone ?? ''}`, attrs: { 'data-view': o.id } },
-    o.step ? progress(o.step) : h('div', { class: 'progress-space' }),
+    o.step ? h('header', {}, progress(o.step), o.corner ?? null) : h('div', { class: 'progress-space' }),
     h('main', {},
       o.art ? h('div', { class: 'art' }, o.art) : null,
       h('h1', { attrs: { tabindex: -1 } }, o.title),

@@ -5,8 +5,10 @@ import { Problem } from './api';
 import type { Facing } from './camera';
 import { Camera, CameraError, fitFile, severalCameras, takePhoto } from './camera';
 import { button, h, icon, s } from './dom';
+import type { Key } from './i18n';
 import { hint, splitHint, t } from './i18n';
 import { Advisor } from './live';
+import type { Advice } from './measure';
 import type { Box, Shape } from './overlay';
 import { frameIn, overlay } from './overlay';
 import type { Step } from './shell';
@@ -25,6 +27,16 @@ export interface Shooting {
   /** The request failed for good, e.g. because the link expired. */
   failed: (p: Problem) => void;
 }
+
+/** What to say while the picture is live; the catalogue's hints speak of a photo that was taken. */
+const liveText: Record<Advice, Key> = {
+  'capture.too_dark': 'live.too_dark',
+  'capture.too_bright': 'live.too_bright',
+  'capture.contrast_low': 'live.contrast_low',
+  'capture.motion_blur': 'live.motion_blur',
+  'capture.glare': 'live.glare',
+  'capture.blurred': 'live.blurred',
+};
 
 export function shoot(o: Shooting): void {
   const facing: Facing = o.kind === 'selfie' ? 'user' : 'environment';
@@ -58,10 +70,10 @@ function live(o: Shooting, facing: Facing): void {
       h('button', { class: 'round', attrs: { type: 'button', 'aria-label': t('camera.close') }, on: { click: o.back } }, icon('back')),
       h('h1', { attrs: { tabindex: -1 } }, title),
       torch,
+      progress(o.step),
     ),
-    progress(o.step),
     h('main', {}, stage, pill),
-    h('div', { class: 'controls' },
+    h('footer', { class: 'controls' },
       h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')), file),
       shutter,
       swap,
@@ -131,7 +143,7 @@ function live(o: Shooting, facing: Facing): void {
     swap.hidden = !(await severalCameras());
     pill.textContent = placeHint;
     advisor = new Advisor(video, o.kind === 'selfie', () => inPicture(frame, shown), (code) => {
-      const text = code === 'wait' ? placeHint : code ? splitHint(hint(code)).filter(Boolean).join('. ') : t('camera.good');
+      const text = t(code ? liveText[code] : 'camera.good');
       view.dataset.advice = code ?? 'good';
       if (pill.textContent !== text) {
         pill.textContent = text;
@@ -190,7 +202,7 @@ function fileInput(facing: Facing, chosen: (f: File) => void): HTMLInputElement 
 function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'], choose: (f: Blob) => Promise<void>): void {
   const title = t(`trouble.${trouble}.title`);
   show(h('div', { class: 'page', attrs: { 'data-view': 'trouble', 'data-trouble': trouble } },
-    progress(o.step),
+    h('header', {}, progress(o.step)),
     h('main', {},
       h('div', { class: 'art' }, h('div', { class: 'badge warn' }, icon('camera', 36))),
       h('h1', { attrs: { tabindex: -1 } }, title),
@@ -212,7 +224,7 @@ function send(o: Shooting, photo: Blob): void {
   const note = h('p', { class: 'lead' }, t('send.sending'));
   const now = h('button', { class: 'btn secondary', attrs: { type: 'button', hidden: true } }, t('send.now'));
   show(h('div', { class: 'page sending', attrs: { 'data-view': 'sending' } },
-    progress(o.step),
+    h('header', {}, progress(o.step)),
     h('main', {},
       h('div', { class: 'shot' }, h('img', { attrs: { src: url, alt: '' } }), h('div', { class: 'scan' })),
       h('h1', { attrs: { tabindex: -1 } }, title), meter, note,
@@ -256,7 +268,7 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
   if (regions.length) void img.decode().then(() => shot.append(marks(regions, img)), () => undefined);
   navigator.vibrate?.(a.accepted ? 20 : [30, 60, 30]);
   show(h('div', { class: 'page answer', attrs: { 'data-view': a.accepted ? 'accepted' : 'retake', 'data-code': code } },
-    progress(o.step),
+    h('header', {}, progress(o.step)),
     h('main', {},
       shot,
       h('div', { class: `verdict ${a.accepted ? 'good' : 'bad'}` },

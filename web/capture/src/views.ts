@@ -37,7 +37,7 @@ export function consentView(
     document.getElementById('language')?.focus();
   });
   show(page(
-    { id: 'consent', step, title: t('consent.title'), lead: t('consent.lead') },
+    { id: 'consent', step, corner: picker, title: t('consent.title'), lead: t('consent.lead') },
     [
       h('ul', { class: 'points' },
         point('card', t('consent.need.document')),
@@ -48,7 +48,6 @@ export function consentView(
         h('p', {}, t('consent.privacy.text')),
         status.retention_days ? h('p', {}, t('consent.privacy.days', { days: status.retention_days })) : null,
       ),
-      h('div', { class: 'language' }, picker),
     ],
     [
       button(t('consent.agree'), 'primary', agree, 'agree'),

@@ -9,13 +9,19 @@ const H = 160;
 function page(paper = 190, ink = 40) {
   const data = new Uint8Array(W * H).fill(paper);
   let seed = 7;
-  for (let y = 12; y < H - 12; y += 9) {
-    for (let x = 12; x < W - 12; x++) {
+  for (let y = 12; y < H - 12; y += 10) {
+    for (let x = 12; x < W - 12; x += 3) {
       seed = (seed * 1103515245 + 12345) & 0x7fffffff;
-      if (seed % 5 < 2) for (let dy = 0; dy < 4; dy++) data[(y + dy) * W + x] = ink;
+      if ((seed >> 8) % 5 < 2) for (let dy = 0; dy < 6; dy++) data.fill(ink, (y + dy) * W + x, (y + dy) * W + x + 3);
     }
   }
   return { data, width: W, height: H };
+}
+
+function noisy(f, sigma) {
+  let seed = 3;
+  const next = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff - 0.5;
+  return { ...f, data: f.data.map((v) => Math.min(255, Math.max(0, v + sigma * 2 * (next() + next() + next())))) };
 }
 
 /** A nearly Gaussian blur: passes of a 3×3 mean. */
@@ -50,7 +56,7 @@ test('a dark page asks for light', () => assert.equal(judge(page(40, 5)), 'captu
 test('a burnt-out page asks for less light', () => assert.equal(judge(page(255, 200)), 'capture.too_bright'));
 test('an empty wall has too little contrast', () =>
   assert.equal(judge({ data: new Uint8Array(W * H).fill(150), width: W, height: H }), 'capture.contrast_low'));
-test('a blurred page asks to wait for the focus', () => assert.equal(judge(blur(page(), 5)), 'capture.blurred'));
+test('a blurred page asks to wait for the focus', () => assert.equal(judge(blur(page(220, 20), 24)), 'capture.blurred'));
 test('a moving page asks to hold still', () => {
   const f = page();
   const moved = { ...f, data: f.data.map((_, i) => f.data[(i + 5 * W + 3) % (W * H)]) };
@@ -67,9 +73,11 @@ test('the same page at half the brightness is as sharp', () => {
   const b = sharpness(page(100, 20));
   assert.ok(Math.abs(a - b) < 0.1 * a, `${a} ${b}`);
 });
-test('sharpness falls with every step of blur', () => {
-  const steps = [0, 1, 2, 4, 8].map((r) => sharpness(r ? blur(page(), r) : page()));
-  for (let i = 1; i < steps.length; i++) assert.ok(steps[i] < steps[i - 1], String(steps));
+test('sharpness falls with every step of blur, with and without noise', () => {
+  for (const sigma of [0, 6]) {
+    const steps = [0, 4, 9, 16].map((r) => sharpness(noisy(blur(page(220, 20), r), sigma)) ?? 0);
+    for (let i = 1; i < steps.length; i++) assert.ok(steps[i] < steps[i - 1], String(steps));
+  }
 });
 test('an empty tile says nothing of focus', () =>
   assert.equal(sharpness({ data: new Uint8Array(W * H).fill(150), width: W, height: H }), null));
