@@ -102,7 +102,7 @@ func findLines(g *gradient, es []edge, pic colours) []line {
 		l.votes = l.surfaces(g, pic, taken)
 		a := math.Atan2(l.ny, l.nx)
 		s := int((a+2*math.Pi)/(math.Pi/12)) % 12
-		if sector[s] >= perSector || l.votes < 0.5*float64(least) {
+		if sector[s] >= perSector || l.votes < 0.3*float64(least) {
 			continue
 		}
 		sector[s]++
@@ -115,10 +115,11 @@ func findLines(g *gradient, es []edge, pic colours) []line {
 	return lines
 }
 
-// surfaces is the length, in pixels, along which l lies on an edge and has
-// different colours on its two sides. It is what tells the side of a document
-// from a line of print, of which there are far more. Edges that are taken, if
-// given, do not count.
+// surfaces is the length, in pixels, of the best stretch of l that lies on an
+// edge and has different colours on its two sides, less what is missing in
+// between. It is what tells the side of a document from a line of print or the
+// grain of wood, of which there are far more. Edges that are taken, if given,
+// do not count.
 func (l *line) surfaces(g *gradient, pic colours, taken []bool) float64 {
 	const step = 2.0
 	floor := math.Max(9, 2*float64(g.noise))
@@ -129,16 +130,18 @@ func (l *line) surfaces(g *gradient, pic colours, taken []bool) float64 {
 		return 0
 	}
 	ux, uy := (b.X-a.X)/d, (b.Y-a.Y)/d
-	sum := 0.0
+	const dearth = 0.4 // so much of a stretch may be missing
+	sum, best := 0.0, 0.0
 	for t := 0.0; t < d; t += step {
 		p := photo.Point{X: a.X + t*ux, Y: a.Y + t*uy}
-		at := g.edgeNear(p, l, least)
-		if at < 0 || taken != nil && taken[at] {
-			continue
+		v := 0.0
+		if at := g.edgeNear(p, l, least); at >= 0 && (taken == nil || !taken[at]) {
+			v = pic.across(p, l.nx, l.ny, floor)
 		}
-		sum += step * pic.across(p, l.nx, l.ny, floor)
+		sum = math.Max(0, sum+step*(v-dearth))
+		best = math.Max(best, sum)
 	}
-	return sum
+	return best
 }
 
 // take marks the edges of l as belonging to it.
