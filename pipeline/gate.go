@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -47,13 +46,9 @@ func GateIn(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []
 func gateFindings(e *Engines, kind string, b []byte) ([]policy.Finding, error) {
 	p, err := photo.Decode(b, photoLimits[kind])
 	if err != nil {
-		var bad *photo.Error
-		if !errors.As(err, &bad) {
-			return nil, err
-		}
-		code, ok := photoCodes[bad.Code]
+		code, ok := PhotoCode(err)
 		if !ok {
-			code = "capture.image_corrupt"
+			return nil, err
 		}
 		return []policy.Finding{photoFinding(kind, nil, code)}, nil
 	}

@@ -123,6 +123,10 @@ func joined(words [][]string) []string {
 	return forms
 }
 
+// digraphs takes off what transliteration adds to a vowel, on both sides: one
+// source has MUELLER, another lost the dots of MÜLLER.
+var digraphs = strings.NewReplacer("AE", "A", "OE", "O", "UE", "U", "UXX", "U", "NXX", "N", "AA", "A")
+
 // textLikeness is the best of any two spellings.
 func textLikeness(a, b []string, cutA, cutB bool) float64 {
 	best := 0.0
@@ -138,6 +142,9 @@ func textLikeness(a, b []string, cutA, cutB bool) float64 {
 			longest := max(len(u), len(v))
 			if longest == 0 {
 				continue
+			}
+			if digraphs.Replace(u) == digraphs.Replace(v) {
+				return 1
 			}
 			best = max(best, 1-float64(distance(u, v))/float64(longest))
 		}

@@ -21,8 +21,9 @@ type stage struct {
 	// Needs names the stages whose results it uses.
 	Needs []string
 	// Timeout bounds the stage. Calls into OpenCV and Tesseract can not be
-	// interrupted: the bound takes effect between them. The values are about
-	// twenty times what the stage takes on one old core.
+	// interrupted: the bound takes effect between them. The values are far
+	// beyond what a stage takes on a busy machine (seconds), since a timeout
+	// sends a good case to a person.
 	Timeout time.Duration
 	// Biometric stages run only with consent.
 	Biometric bool
@@ -36,13 +37,13 @@ type stage struct {
 // stages is the pipeline, in order. The decision is not in the table: it is
 // pure and is made when all findings are there.
 var stages = []stage{
-	{Name: "quality", Timeout: 20 * time.Second, Run: runQuality},
-	{Name: "document", Needs: []string{"quality"}, Timeout: 30 * time.Second, Run: runDocument, Save: saveDocument, Load: loadDocument},
-	{Name: "mrz", Needs: []string{"document"}, Timeout: 30 * time.Second, Run: runMRZ, Save: saveFields("mrz"), Load: loadFields},
-	{Name: "ocr", Needs: []string{"document"}, Timeout: 40 * time.Second, Run: runOCR, Save: saveFields("visual"), Load: loadFields},
-	{Name: "barcode", Needs: []string{"document"}, Timeout: 20 * time.Second, Run: runBarcode, Save: saveFields("barcode"), Load: loadFields},
-	{Name: "face", Needs: []string{"document"}, Timeout: 30 * time.Second, Biometric: true, Run: runFace, Save: saveFace, Load: loadFace},
-	{Name: "liveness", Needs: []string{"face"}, Timeout: 20 * time.Second, Biometric: true, Run: runLiveness},
+	{Name: "quality", Timeout: time.Minute, Run: runQuality},
+	{Name: "document", Needs: []string{"quality"}, Timeout: 2 * time.Minute, Run: runDocument, Save: saveDocument, Load: loadDocument},
+	{Name: "mrz", Needs: []string{"document"}, Timeout: 2 * time.Minute, Run: runMRZ, Save: saveFields("mrz"), Load: loadFields},
+	{Name: "ocr", Needs: []string{"document"}, Timeout: 2 * time.Minute, Run: runOCR, Save: saveFields("visual"), Load: loadFields},
+	{Name: "barcode", Needs: []string{"document"}, Timeout: time.Minute, Run: runBarcode, Save: saveFields("barcode"), Load: loadFields},
+	{Name: "face", Needs: []string{"document"}, Timeout: time.Minute, Biometric: true, Run: runFace, Save: saveFace, Load: loadFace},
+	{Name: "liveness", Needs: []string{"face"}, Timeout: time.Minute, Biometric: true, Run: runLiveness},
 	{Name: "consistency", Needs: []string{"mrz", "ocr", "barcode"}, Timeout: 5 * time.Second, Run: runConsistency},
 }
 
@@ -132,12 +133,7 @@ func (r *run) photo(ctx context.Context, kind string) (*photo.Image, error) {
 		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}
 	p, err := photo.Decode(b, photoLimits[kind])
-	var bad *photo.Error
-	if errors.As(err, &bad) {
-		code, ok := photoCodes[bad.Code]
-		if !ok {
-			code = "capture.image_corrupt"
-		}
+	if code, ok := PhotoCode(err); ok {
 		r.refused[kind] = code
 		return nil, nil
 	}

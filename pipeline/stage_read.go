@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"gocv.io/x/gocv"
-
 	"github.com/proofline/proofline/mrz"
 	"github.com/proofline/proofline/mrz/reader"
 	"github.com/proofline/proofline/ocr"
-	"github.com/proofline/proofline/photo"
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/quality"
 )
@@ -28,41 +25,23 @@ type zone struct {
 	BadDates       []string `json:"bad_dates,omitempty"` // fields whose date can not be
 }
 
-// runMRZ reads the machine-readable zone: in the straightened document, where
-// lines are level and of known size, else anywhere in the photo.
+// runMRZ reads the machine-readable zone: in the straightened documents, where
+// lines are level and of known size, and if that gives no valid one, anywhere
+// in the photos.
 func runMRZ(ctx context.Context, r *run) ([]policy.Finding, error) {
 	if r.engines.MRZ == nil {
 		return missing("mrz", "case"), nil
 	}
-	var best *reader.Result
-	var where string
-	var fs []policy.Finding
-	for _, kind := range documentKinds {
-		p, err := r.photo(ctx, kind)
-		if err != nil {
-			return nil, err
-		}
-		if p == nil {
-			continue
-		}
-		res, measured, err := r.readZone(ctx, kind, p)
-		if err != nil {
-			return nil, err
-		}
-		if better(res, best) {
-			best, where = res, kind
-			fs = []policy.Finding{{Subject: kind, Measures: measured}}
-		}
+	best, where, err := r.readZones(ctx)
+	if err != nil || best == nil {
+		return nil, err // without a photo there is nothing to say, which is not a pass
 	}
-	switch {
-	case best == nil:
-		return nil, nil // no photo: there is nothing to say, which is not a pass
-	case !best.Found:
-		fs[0].Assert("document.mrz_not_found", "")
-		return fs, nil
+	f := policy.Finding{Subject: where}
+	if !best.Found {
+		f.Assert("document.mrz_not_found", "")
+		return []policy.Finding{f}, nil
 	}
-	f := &fs[0]
-	f.Measures = append(f.Measures, policy.Measure{Name: "mrz.confidence", Value: best.Confidence, Unit: "probability"})
+	f.Measures = append(r.zoneGlare(where, best), policy.Measure{Name: "mrz.confidence", Value: best.Confidence, Unit: "probability"})
 	if len(best.Repairs) > 0 {
 		f.Assert("document.mrz_repaired", "")
 	}
@@ -71,7 +50,7 @@ func runMRZ(ctx context.Context, r *run) ([]policy.Finding, error) {
 	doc, err := mrz.ParseAt(best.Lines, r.c.AsOf)
 	if err != nil {
 		f.Assert("document.mrz_unreadable", "")
-		return fs, nil
+		return []policy.Finding{f}, nil
 	}
 	r.zone = &zone{Kind: where, Format: string(doc.Format), DocumentType: doc.Interpreted.DocumentType, Lines: best.Lines,
 		Valid: doc.Valid, Confidence: best.Confidence, NamesTruncated: doc.Interpreted.NamesTruncated}
@@ -98,8 +77,8 @@ func runMRZ(ctx context.Context, r *run) ([]policy.Finding, error) {
 	} else if !best.Valid {
 		f.Assert("document.mrz_unreadable", "")
 	}
-	r.fields = append(r.fields, zoneFields(doc, best)...)
-	return fs, nil
+	r.fields = append(r.fields, zoneFields(doc, best.Result)...)
+	return []policy.Finding{f}, nil
 }
 
 // sureReading is the probability of the least certain character above which a
@@ -107,54 +86,73 @@ func runMRZ(ctx context.Context, r *run) ([]policy.Finding, error) {
 // case from being approved; a guess until measured on misprinted zones.
 const sureReading = 0.9
 
-func better(a, b *reader.Result) bool {
+// sighting is a reading and where it was made.
+type sighting struct {
+	*reader.Result
+	straight bool // in the straightened document, not in the photo
+}
+
+// readZones returns the best reading of all photos of documents and the kind of
+// the photo; nil where there is no photo at all.
+func (r *run) readZones(ctx context.Context) (best *sighting, where string, err error) {
+	for _, straight := range []bool{true, false} {
+		for _, kind := range documentKinds {
+			p, err := r.photo(ctx, kind)
+			if err != nil {
+				return nil, "", err
+			}
+			if p == nil {
+				continue
+			}
+			m := p.Mat
+			if straight {
+				if r.documents[kind] == nil {
+					continue
+				}
+				m = r.documents[kind].Rectified
+			}
+			res, err := r.engines.MRZ.Read(ctx, m)
+			if err != nil {
+				if ctx.Err() == nil {
+					err = &stageError{"mrz", fmt.Errorf("read zone: %w", err)}
+				}
+				return nil, "", err
+			}
+			if s := (&sighting{res, straight}); s.better(best) {
+				best, where = s, kind
+			}
+		}
+		if best != nil && best.Valid {
+			break
+		}
+	}
+	return best, where, nil
+}
+
+func (s *sighting) better(than *sighting) bool {
 	switch {
-	case b == nil || a.Valid && !b.Valid || a.Found && !b.Found:
+	case than == nil || s.Valid && !than.Valid || s.Found && !than.Found:
 		return true
-	case a.Valid == b.Valid && a.Found == b.Found:
-		return a.Confidence > b.Confidence
+	case s.Valid == than.Valid && s.Found == than.Found:
+		return s.Confidence > than.Confidence
 	}
 	return false
 }
 
-// readZone reads one photo and returns what the zone's surroundings measure.
-func (r *run) readZone(ctx context.Context, kind string, p *photo.Image) (*reader.Result, []policy.Measure, error) {
-	read := func(m gocv.Mat) (*reader.Result, error) {
-		res, err := r.engines.MRZ.Read(ctx, m)
-		if err != nil && ctx.Err() == nil {
-			err = &stageError{"mrz", fmt.Errorf("read zone: %w", err)}
-		}
-		return res, err
+// zoneGlare measures reflections where the zone was found: a better place than
+// the one where it should be, which the document stage measured.
+func (r *run) zoneGlare(kind string, s *sighting) []policy.Measure {
+	d, p := r.documents[kind], r.photos[kind]
+	if !s.straight || d == nil || p == nil {
+		return nil
 	}
-	d := r.documents[kind]
-	if d == nil {
-		res, err := read(p.Mat)
-		return res, nil, err
-	}
-	res, err := read(d.Rectified)
-	if err != nil {
-		return nil, nil, err
-	}
-	var ms []policy.Measure
-	if res.Found {
-		// Where the zone is, is known only now: a reflection on it counts more.
-		region := res.Region.Bounds()
-		for _, m := range d.inPhoto(p, quality.Document(d.Rectified, d.info(p, &region))) {
-			if m.Name == "document.glare_mrz" {
-				ms = append(ms, m)
-			}
+	region := s.Region.Bounds()
+	for _, m := range d.inPhoto(p, quality.Document(d.Rectified, d.info(p, &region))) {
+		if m.Name == "document.glare_mrz" {
+			return []policy.Measure{m}
 		}
 	}
-	if !res.Valid {
-		whole, err := read(p.Mat)
-		if err != nil {
-			return nil, nil, err
-		}
-		if better(whole, res) {
-			res = whole
-		}
-	}
-	return res, ms, nil
+	return nil
 }
 
 // fieldNames maps the names of packages mrz and ocr to ours.
