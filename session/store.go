@@ -144,10 +144,19 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate store: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate store: %w", err)
+	// On SQLite, of two processes that migrate at once one finds the tables of
+	// the other; its transaction is rolled back, and by the next look the work
+	// is done.
+	for try := 0; ; try++ {
+		_, err := p.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		if s.postgres || try == 5 || ctx.Err() != nil {
+			return fmt.Errorf("migrate store: %w", err)
+		}
+		time.Sleep(100 * time.Millisecond << try)
 	}
-	return nil
 }
 
 // Ping reports whether the database answers, for readiness probes.

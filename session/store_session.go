@@ -203,7 +203,7 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 	p := Page{Sessions: found}
 	if len(found) > f.Limit {
 		p.Sessions = found[:f.Limit]
-		p.Next = base64.RawURLEncoding.EncodeToString([]byte("1" + p.Sessions[f.Limit-1].ID))
+		p.Next = cursor(p.Sessions[f.Limit-1].ID)
 	}
 	return p, nil
 }
@@ -254,3 +254,5 @@ func parseCursor(c string) (string, error) {
 	}
 	return id, nil
 }
+
+func cursor(id string) string { return base64.RawURLEncoding.EncodeToString([]byte("1" + id)) }
