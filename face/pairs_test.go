@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"gocv.io/x/gocv"
+
 	"github.com/proofline/proofline/calibrate"
 )
 
@@ -36,50 +38,55 @@ func readPairs(t testing.TB, root string) []pair {
 	return out
 }
 
-// described holds one embedding an image; nil where no face was found.
-type described map[string]Embedding
+// described holds the embeddings of images in the two roles of MatchPortrait;
+// nil where no face was found.
+type described struct{ portrait, selfie map[string]Embedding }
 
 func (d described) trial(a, b string, same bool, ida, idb string) calibrate.Trial {
-	x := calibrate.Trial{Same: same, A: ida, B: idb, Failed: d[a] == nil || d[b] == nil}
+	ea, eb := d.portrait[a], d.selfie[b]
+	x := calibrate.Trial{Same: same, A: ida, B: idb, Failed: ea == nil || eb == nil}
 	if !x.Failed {
-		x.Score = Similarity(d[a], d[b])
+		x.Score = Similarity(ea, eb)
 	}
 	return x
 }
 
-func describe(t testing.TB, e *Engine, root string, pairs []pair) described {
-	out := described{}
-	one := func(file string) {
-		if _, done := out[file]; done {
+// describe embeds every first image of the pairs as a portrait and every
+// second one as a selfie, and, where all is set, each image in both roles.
+func describe(t testing.TB, e *Engine, root string, pairs []pair, all bool) described {
+	d := described{map[string]Embedding{}, map[string]Embedding{}}
+	one := func(file string, into map[string]Embedding, embed func(gocv.Mat, Face) (Embedding, error)) {
+		if _, done := into[file]; done {
 			return
 		}
-		m := read(t, filepath.Join(root, file))
+		m := gocv.IMRead(filepath.Join(root, file), gocv.IMReadColor)
+		defer m.Close()
 		s, err := e.subject(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[file] = nil
+		into[file] = nil
 		if s.main == nil {
 			return
 		}
-		embed := e.embedBGR
-		if strings.Contains(file, "/docsim/") {
-			embed = e.embedPortrait
-		}
-		if out[file], err = embed(m, *s.main); err != nil {
+		if into[file], err = embed(m, *s.main); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, p := range pairs {
-		one(p.A)
-		one(p.B)
+		one(p.A, d.portrait, e.embedPortrait)
+		one(p.B, d.selfie, e.embedBGR)
+		if all {
+			one(p.B, d.portrait, e.embedPortrait)
+			one(p.A, d.selfie, e.embedBGR)
+		}
 	}
-	return out
+	return d
 }
 
-// everyone compares each image with each image of another person in the set:
-// far more impostor trials than a pair list has, which is what low false match
-// rates need. Genuine trials stay those of the list.
+// everyone compares each image as a portrait with each image of another person
+// as a selfie: far more impostor trials than a pair list has, which is what low
+// false match rates need. Genuine trials stay those of the list.
 func everyone(d described, pairs []pair) []calibrate.Trial {
 	who := map[string]string{}
 	var out []calibrate.Trial
@@ -89,13 +96,17 @@ func everyone(d described, pairs []pair) []calibrate.Trial {
 			out = append(out, d.trial(p.A, p.B, true, p.IDA, p.IDB))
 		}
 	}
-	var files []string
-	for f := range who {
-		files = append(files, f)
+	files := func(of map[string]Embedding) []string {
+		var out []string
+		for f := range of {
+			out = append(out, f)
+		}
+		sort.Strings(out)
+		return out
 	}
-	sort.Strings(files)
-	for i, a := range files {
-		for _, b := range files[i+1:] {
+	selfies := files(d.selfie)
+	for _, a := range files(d.portrait) {
+		for _, b := range selfies {
 			if who[a] != who[b] {
 				out = append(out, d.trial(a, b, false, who[a], who[b]))
 			}
@@ -131,7 +142,7 @@ func TestErrorRatesOnTheDevelopmentSplit(t *testing.T) {
 	targets := []float64{1e-2, 1e-3}
 	var reports []calibrate.Report
 	for _, name := range names {
-		d := describe(t, e, root, bySet[name])
+		d := describe(t, e, root, bySet[name], full && name == "lfw_view2_150px")
 		var trials []calibrate.Trial
 		for _, p := range bySet[name] {
 			trials = append(trials, d.trial(p.A, p.B, p.Same == 1, p.IDA, p.IDB))
