@@ -13,6 +13,7 @@ import (
 	"gocv.io/x/gocv"
 
 	"github.com/proofline/proofline/photo"
+	"github.com/proofline/proofline/quality"
 )
 
 // Class is the kind of document.
@@ -68,3 +69,11 @@ type Finder struct{}
 
 // NewFinder returns a Finder.
 func NewFinder() *Finder { return &Finder{} }
+
+// Info is what quality.Document wants to know about f, which was found in m.
+func (f *Found) Info(m gocv.Mat) quality.DocumentInfo {
+	return quality.DocumentInfo{
+		Quad: f.Quad, PxPerMM: f.PxPerMM, SourcePxPerMM: f.SourcePxPerMM, CutOff: f.CutOff, Class: string(f.Class),
+		MRZ: f.MRZ, Portrait: f.Portrait, FrameWidth: m.Cols(), FrameHeight: m.Rows(), Photo: &m,
+	}
+}

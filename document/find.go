@@ -16,7 +16,7 @@ const (
 	shortlist   = 300  // candidates that are looked at closely
 	maxSkew     = 0.22 // |cos| between neighbouring sides of a sheet
 	maxTilt     = 62 * math.Pi / 180
-	convinced   = 0.6  // confidence that an outline alone needs to be reported
+	convinced   = 0.85 // confidence that an outline alone needs to be reported
 	worthALook  = 0.25 // confidence that suffices beside a zone or a portrait
 	mostLooks   = 4    // outlines that are straightened to look for these
 	overlapping = 0.15

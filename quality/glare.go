@@ -67,7 +67,7 @@ func findGlare(r *raster) ([]spot, gocv.Mat) {
 		if area < least {
 			continue
 		}
-		box := image.Rect(int(stats.GetIntAt(c, 0)), int(stats.GetIntAt(c, 1)), 0, 0)
+		box := image.Rectangle{Min: image.Pt(int(stats.GetIntAt(c, 0)), int(stats.GetIntAt(c, 1)))}
 		box.Max = box.Min.Add(image.Pt(int(stats.GetIntAt(c, 2)), int(stats.GetIntAt(c, 3))))
 		if !r.fades(lab, float32(c), box) {
 			continue
@@ -121,7 +121,9 @@ func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
 		if last < 0 {
 			continue
 		}
-		near, nearN, far, farN := 0.0, 0.0, 0.0, 0.0
+		// The brighter part of what lies along the ray: the surface, not the
+		// print on it.
+		var near, far []float64
 		for t := 1.0; t <= float64(reach); t++ {
 			x, y := int(cx+(last+t)*cos), int(cy+(last+t)*sin)
 			if x < 0 || y < 0 || x >= w || y >= h {
@@ -129,20 +131,20 @@ func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
 			}
 			v := float64(r.luma[y*w+x])
 			if t <= float64(reach)/8 {
-				near, nearN = near+v, nearN+1
+				near = append(near, v)
 			} else if t > float64(reach)/2 {
-				far, farN = far+v, farN+1
+				far = append(far, v)
 			}
 		}
-		if nearN < 3 || farN < 3 {
+		if len(near) < 3 || len(far) < 6 {
 			continue
 		}
 		rays++
-		near, far = near/nearN, far/farN
+		n, f := quantile(near, 0.7), quantile(far, 0.7)
 		switch {
-		case near > 215 && near-far > 12:
+		case n > 222 && n-f > 8:
 			soft++
-		case near <= 215 || far > 240:
+		case n <= 222 || f > 242:
 			hard++
 		}
 	}

@@ -129,6 +129,8 @@ func measureBlur(r *raster) blur {
 	b.ratio = 1
 	if hi > 0 {
 		b.ratio = hi / lo
+		// Print needs detail in every direction: the worst one counts.
+		b.sigma = math.Max(b.sigma, hi)
 	}
 	return b
 }

@@ -1,0 +1,220 @@
+package document
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/proofline/proofline/internal/specimen"
+	"github.com/proofline/proofline/photo"
+	"github.com/proofline/proofline/quality"
+)
+
+// measured is a photo's label and what quality says about it.
+type measured struct {
+	name, label string
+	values      map[string]float64
+}
+
+// measure runs what the gate runs: decode, find, measure.
+func measure(t testing.TB, f *Finder, name, label string, b []byte) measured {
+	t.Helper()
+	i, err := photo.Decode(b, photo.Limits{})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	defer i.Close()
+	out := measured{name, label, map[string]float64{}}
+	for _, m := range quality.Photo(i.Mat) {
+		out.values[m.Name] = m.Value
+	}
+	fs, err := f.Find(i.Mat, Hints{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(fs)
+	// One scale for all photos: without a document, as if 200 mm filled the frame.
+	out.values["sharpness"] = out.values["photo.sharpness"] / 200
+	if len(fs) > 0 {
+		d := &fs[0]
+		for _, m := range quality.Document(d.Rectified, d.Info(i.Mat)) {
+			out.values[m.Name] = m.Value
+		}
+		out.values["sharpness"] = out.values["document.sharpness"]
+	}
+	return out
+}
+
+// auc is the probability that a photo with the label is worse than a good one.
+func auc(ms []measured, name, label string, lowIsWorse bool) (float64, int) {
+	var worse, pairs float64
+	n := 0
+	for _, p := range ms {
+		v, ok := p.values[name]
+		if p.label != label || !ok {
+			continue
+		}
+		n++
+		for _, g := range ms {
+			u, ok := g.values[name]
+			if g.label != "good" || !ok {
+				continue
+			}
+			pairs++
+			switch {
+			case u == v:
+				worse += 0.5
+			case (v < u) == lowIsWorse:
+				worse++
+			}
+		}
+	}
+	return worse / max(1, pairs), n
+}
+
+func dataRoot() string {
+	if d := os.Getenv("PROOFLINE_DATA"); d != "" {
+		return d
+	}
+	return filepath.Join("..", "..", "shared", "data")
+}
+
+func TestBlurAndGlareAreToldFromGoodOnLabelledPhotos(t *testing.T) {
+	root := dataRoot()
+	file, err := os.Open(filepath.Join(root, "quality", "images.jsonl"))
+	if err != nil || testing.Short() {
+		t.Skip("the labelled data set is not there")
+	}
+	defer file.Close()
+	f := NewFinder()
+	var ms []measured
+	for sc := bufio.NewScanner(file); sc.Scan(); {
+		var row struct {
+			File   string   `json:"file"`
+			Labels []string `json:"labels"`
+		}
+		if err := json.Unmarshal(sc.Bytes(), &row); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(root, row.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms = append(ms, measure(t, f, filepath.Base(row.File), row.Labels[0], b))
+	}
+	for _, c := range []struct {
+		measure, label string
+		low            bool
+		least          float64
+	}{
+		{"sharpness", "blur", true, 0.97},
+		{"document.glare_area", "glare", false, 0.95},
+		{"document.exposure_dark", "dark", false, 0.95},
+		{"document.exposure_bright", "overexposed", false, 0.95},
+		{"document.resolution_dpi", "lowres", true, 0.95},
+	} {
+		a, n := auc(ms, c.measure, c.label, c.low)
+		t.Logf("%-26s %-12s AUC %.3f (%d photos)", c.measure, c.label, a, n)
+		if a < c.least {
+			t.Errorf("%s tells %s with AUC %.3f, want %.2f", c.measure, c.label, a, c.least)
+		}
+	}
+}
+
+// PROOFLINE_DEGRADED sets how many seeds of every degradation are drawn; the
+// distribution of every measure is logged.
+func TestMeasuresFollowTheDegradation(t *testing.T) {
+	n := 2
+	kinds := []specimen.Degradation{specimen.Good, specimen.BlurDefocus, specimen.GlareMRZ, specimen.TooDark, specimen.LowResolution}
+	if v, err := strconv.Atoi(os.Getenv("PROOFLINE_DEGRADED")); err == nil {
+		n, kinds = v, specimen.Degradations
+	}
+	f := NewFinder()
+	var ms []measured
+	for seed := int64(1); seed <= int64(n); seed++ {
+		doc, err := specimen.New(seed, specimen.Options{Format: specimen.Formats[int(seed)%len(specimen.Formats)], State: "*"})
+		if err != nil {
+			t.Skipf("draw specimen: %v", err)
+		}
+		side, img := &doc.Truth.Sides[0], doc.Front()
+		for _, d := range kinds {
+			p, err := specimen.Photograph(img, specimen.CameraFor(seed, d, side))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.JPEG(d.Quality())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ms = append(ms, measure(t, f, fmt.Sprint(seed), string(d), b))
+		}
+	}
+	good := median64(ms, "good")
+	if v := median64(ms, "blur_defocus")["document.sharpness"]; v > 0.7*good["document.sharpness"] {
+		t.Errorf("blurred: %.2f cycles/mm, sharp %.2f", v, good["document.sharpness"])
+	}
+	if v := median64(ms, "glare_mrz")["document.glare_area"]; v < 0.01 || good["document.glare_area"] > 0.002 {
+		t.Errorf("glare covers %.4f of the document with it, %.4f without", v, good["document.glare_area"])
+	}
+	if v := median64(ms, "dark")["document.exposure_dark"]; v < good["document.exposure_dark"]+0.3 {
+		t.Errorf("dark %.2f, good %.2f", v, good["document.exposure_dark"])
+	}
+	if v := median64(ms, "lowres")["document.resolution_dpi"]; v > 0.5*good["document.resolution_dpi"] {
+		t.Errorf("low resolution %.0f dpi, good %.0f", v, good["document.resolution_dpi"])
+	}
+	if n > 2 {
+		logDistribution(t, ms)
+	}
+}
+
+func median64(ms []measured, label string) map[string]float64 {
+	vs := map[string][]float64{}
+	for _, m := range ms {
+		if m.label == label {
+			for k, v := range m.values {
+				vs[k] = append(vs[k], v)
+			}
+		}
+	}
+	out := map[string]float64{}
+	for k, v := range vs {
+		sort.Float64s(v)
+		out[k] = v[len(v)/2]
+	}
+	return out
+}
+
+func logDistribution(t *testing.T, ms []measured) {
+	vs := map[string]map[string][]float64{}
+	for _, m := range ms {
+		for k, v := range m.values {
+			if vs[k] == nil {
+				vs[k] = map[string][]float64{}
+			}
+			vs[k][m.label] = append(vs[k][m.label], v)
+		}
+	}
+	var names []string
+	for k := range vs {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	for _, k := range names {
+		var b strings.Builder
+		for _, d := range specimen.Degradations {
+			v := vs[k][string(d)]
+			if len(v) == 0 {
+				continue
+			}
+			sort.Float64s(v)
+			fmt.Fprintf(&b, "  %s %.3g/%.3g/%.3g", d, v[0], v[len(v)/2], v[len(v)-1])
+		}
+		t.Logf("%s (min/median/max):%s", k, b.String())
+	}
+}
