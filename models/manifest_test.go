@@ -121,7 +121,7 @@ func TestABadManifestIsRefused(t *testing.T) {
 }
 
 func FuzzParseManifest(f *testing.F) {
-	f.Add([]byte(embedded))
+	f.Add(embedded)
 	f.Add([]byte("models: []"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ms, err := parseManifest(b)
