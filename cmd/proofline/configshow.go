@@ -32,7 +32,7 @@ func (c *configShow) Run(k *kong.Context) error {
 		from := "default"
 		if _, ok := os.LookupEnv(env); ok {
 			from = env
-		} else if f.Set {
+		} else if raw := strings.Trim(fmt.Sprint(k.FlagValue(f)), "[]"); f.Set && raw != f.Default {
 			from = "flag or file"
 		}
 		fmt.Printf("%s: %s\n    %s\n    from: %s; environment: %s\n", f.Name, value, strings.TrimSpace(f.Help), from, env)
