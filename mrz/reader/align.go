@@ -58,9 +58,10 @@ func free(c columns) track {
 	return t
 }
 
-// fixed finds the best chain of exactly n characters, with ends that look
-// like ends: what continues beyond them costs.
-func fixed(c columns, n int) track {
+// fixed finds the best chain of exactly n characters whose first lies in
+// columns lo to hi, with ends that look like ends: what continues beyond them
+// costs.
+func fixed(c columns, n, lo, hi int) track {
 	g := gains(c)
 	const none = -1e18
 	score := make([][]float64, n)
@@ -80,11 +81,13 @@ func fixed(c columns, n int) track {
 	for k := range n {
 		score[k], from[k] = make([]float64, c.n), make([]int8, c.n)
 		for i := range c.n {
+			score[k][i] = none
 			if k == 0 {
-				score[k][i] = g[i] - outside(i-4)
+				if i >= lo && i <= hi {
+					score[k][i] = g[i] - outside(i-4)
+				}
 				continue
 			}
-			score[k][i] = none
 			for s := minStep; s <= maxStep && s <= i; s++ {
 				v := score[k-1][i-s] + g[i]
 				if s != 4 {

@@ -25,8 +25,7 @@ func decode(r []reading, n int) (*zone, error) {
 	z := &zone{readings: r}
 	raw := make([][]cell, len(r))
 	z.fit = 1
-	for i := range r {
-		t := fixed(r[i].cols, n)
+	for i, t := range tracks(r, n) {
 		raw[i] = cells(r[i].cols, t)
 		z.fit = math.Min(z.fit, t.score/math.Max(1, r[i].free.score))
 	}
@@ -54,6 +53,30 @@ func decode(r []reading, n int) (*zone, error) {
 	z.mean = sum / float64(n*len(r))
 	z.states(layout)
 	return z, z.settle(layout)
+}
+
+// tracks places n characters on each line. The lines of a zone begin at one
+// margin: a line that seems to begin elsewhere, because something drawn beside
+// it looks like a character, follows the line that fits best.
+func tracks(r []reading, n int) []track {
+	const apart = 6 // columns; a character and a half
+	out := make([]track, len(r))
+	lead, top := 0, math.Inf(-1)
+	for i := range r {
+		out[i] = fixed(r[i].cols, n, 0, r[i].cols.n)
+		if fit := out[i].score / math.Max(1, r[i].free.score); fit > top {
+			lead, top = i, fit
+		}
+	}
+	margin := r[lead].place(out[lead].at[0])
+	for i := range r {
+		if c := r[i].column(margin); c-apart > out[i].at[0] || c+apart < out[i].at[0] {
+			if t := fixed(r[i].cols, n, c-apart, c+apart); t.score > 0 {
+				out[i] = t
+			}
+		}
+	}
+	return out
 }
 
 // lookAlikes are letters and digits that some typefaces print alike.
