@@ -86,18 +86,18 @@ func TestBadFilesAreAnsweredWithWhatToDo(t *testing.T) {
 func TestBombsInParallelStayWithinMemory(t *testing.T) {
 	s := newServer(t, nil)
 	_, c := s.begin(client.NewSession{})
-	bomb := hugePNG(7_000, 7_000, true) // 147 MB when decoded
+	bomb := hugePNG(5_000, 5_000, true) // 75 MB when decoded
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	done := make(chan error, 8)
-	for range 8 {
+	done := make(chan error, 4)
+	for range 4 {
 		go func() {
 			_, err := c.Upload(context.Background(), "document_front", "passport", bomb, "image/png")
 			done <- err
 		}()
 	}
-	for range 8 {
+	for range 4 {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -100,7 +100,7 @@ func walk(t *testing.T, ctx context.Context, link string) *walker {
 	} else if os.Getenv("PROOFLINE_REQUIRE") == "all" {
 		t.Fatal("axe-core is not installed; run: npm ci --prefix web/capture")
 	}
-	w.do("open the link", phone(360, 740, 2), chromedp.Navigate(link))
+	w.do("open the link", phone(360, 740, 1), chromedp.Navigate(link))
 	return w
 }
 

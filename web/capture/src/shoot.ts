@@ -264,7 +264,7 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
   const code = a.hint?.code ?? '';
   const text = a.accepted ? [t('send.good'), t(o.kind === 'selfie' ? 'send.good.selfie' : 'send.good.text')]
     : splitHint(hint(code, a.hint?.text));
-  const regions = a.accepted ? [] : a.hint?.regions ?? [];
+  const regions = !a.accepted && localFaults.has(code) ? a.hint?.regions ?? [] : [];
   if (regions.length) void img.decode().then(() => shot.append(marks(regions, img)), () => undefined);
   navigator.vibrate?.(a.accepted ? 20 : [30, 60, 30]);
   show(h('div', { class: 'page answer', attrs: { 'data-view': a.accepted ? 'accepted' : 'retake', 'data-code': code } },
@@ -284,6 +284,12 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
     ),
   ), text[0]!, () => URL.revokeObjectURL(url));
 }
+
+/** Faults that have a place; the others are the whole photo's, and marks would only puzzle. */
+const localFaults = new Set([
+  'capture.glare', 'capture.glare_on_mrz', 'capture.glare_on_portrait', 'capture.shadow', 'capture.document_cut_off',
+  'capture.several_faces', 'document.mrz_unreadable', 'document.portrait_not_found',
+]);
 
 /** Boxes over what has to be better; an upright photo's own pixels are the unit. */
 function marks(regions: Region[], img: HTMLImageElement): SVGSVGElement {
