@@ -176,4 +176,3 @@ func (w *worker) block(first line) ([]reading, *zone, error) {
 	z, err := interpret(lines)
 	return lines, z, err
 }
-
