@@ -40,7 +40,7 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool) {
 	f.CutOff = cutOff(q, c, w, ht)
 
 	// A first, small straightened picture decides orientation and class.
-	size := guessSize(s.aspect)
+	size := guessSize(s)
 	probe := warp(m, q, zoneWidth, int(math.Round(zoneWidth*size.h/size.w)))
 	defer func() { probe.Close() }()
 	z, hasZone := findZone(probe)
@@ -83,7 +83,7 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool) {
 	if face.W > mostFace*float64(probe.Cols()) {
 		return Found{}, false
 	}
-	f.Class, size = classify(s.aspect, z, hasZone, face.W > 0, len(f.CutOff) > 0)
+	f.Class, size = classify(s, z, hasZone, face.W > 0, len(f.CutOff) > 0)
 	f.Rotation = rotation(f.Quad)
 
 	f.SourcePxPerMM = (f.Quad[0].Distance(f.Quad[1]) + f.Quad[3].Distance(f.Quad[2])) / 2 / size.w

@@ -3,10 +3,10 @@ package document
 import "math"
 
 // guessSize picks the format whose proportion is nearest, for a first look.
-func guessSize(aspect float64) format {
+func guessSize(s shape) format {
 	best, dist := formats[0], math.MaxFloat64
 	for _, f := range formats[:2] {
-		if d := math.Abs(math.Log(aspect / (f.w / f.h))); d < dist {
+		if d := s.off(f); d < dist {
 			best, dist = f, d
 		}
 	}
@@ -22,14 +22,14 @@ const pitch = 2.54
 // on ID-3. MRV-B has the size and the zone of ID-2; only its first letter, which
 // mrz/reader reads, tells them apart. Without a zone ID-1 stands out by its
 // proportion, and a sheet of 1.42 with a face is taken for a data page.
-func classify(aspect float64, z zone, hasZone, hasFace, cut bool) (Class, format) {
+func classify(s shape, z zone, hasZone, hasFace, cut bool) (Class, format) {
 	id1, td3 := formats[0], formats[1]
 	if hasZone {
 		best, dist := formats[0], math.MaxFloat64
 		for _, f := range formats[:4] {
 			d := math.Abs(math.Log(z.chars * pitch / f.w))
 			if !cut {
-				d += 0.3 * math.Abs(math.Log(aspect/(f.w/f.h)))
+				d += 0.3 * s.off(f)
 			}
 			if d < dist {
 				best, dist = f, d
@@ -42,7 +42,7 @@ func classify(aspect float64, z zone, hasZone, hasFace, cut bool) (Class, format
 			return best.class, best
 		}
 	}
-	near := func(f format) float64 { return math.Abs(math.Log(aspect / (f.w / f.h))) }
+	near := s.off
 	switch {
 	case cut:
 		return Unknown, id1

@@ -12,7 +12,7 @@ import (
 
 const (
 	smallest    = 48   // pixels on the shorter side below which nothing is looked for
-	longest     = 6.0  // proportion of a photo beyond which it is no photo of a document
+	thinnest    = 6.0  // proportion of a photo beyond which it is no photo of a document
 	shortlist   = 300  // candidates that are looked at closely
 	maxSkew     = 0.22 // |cos| between neighbouring sides of a sheet
 	maxTilt     = 62 * math.Pi / 180
@@ -28,7 +28,7 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 		return nil, fmt.Errorf("find document: want an 8-bit BGR picture, got %v", m.Type())
 	}
 	w, ht := float64(m.Cols()), float64(m.Rows())
-	if math.Min(w, ht) < smallest || math.Max(w, ht)/math.Min(w, ht) > longest {
+	if math.Min(w, ht) < smallest || math.Max(w, ht)/math.Min(w, ht) > thinnest {
 		return nil, nil
 	}
 	if h.Max <= 0 {
@@ -157,8 +157,8 @@ func (c *candidate) alternative(f *Found) (candidate, bool) {
 	if f.MRZ == nil || len(f.CutOff) > 0 {
 		return candidate{}, false
 	}
-	want := float64(f.Rectified.Cols()) / float64(f.Rectified.Rows())
-	off := func(k *candidate) float64 { return math.Abs(math.Log(k.shape.aspect / want)) }
+	want := format{w: float64(f.Rectified.Cols()), h: float64(f.Rectified.Rows())}
+	off := func(k *candidate) float64 { return k.shape.off(want) }
 	best, found := *c, false
 	for i := range c.rivals {
 		r := &c.rivals[i]
@@ -183,7 +183,7 @@ func (c *candidate) judge(pic colours, noise, w, h float64) bool {
 	if s.skew > maxSkew || s.tilt > maxTilt || s.depth > 2.2 {
 		return false
 	}
-	fit := plausible(s.aspect)
+	fit := plausible(s)
 	if c.border > 0 {
 		fit = 0.45 // a side is missing, so the proportion says nothing
 	} else if fit == 0 {
@@ -223,7 +223,7 @@ func overlap(a, b photo.Rect) float64 {
 func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool) {
 	w, ht := float64(m.Cols()), float64(m.Rows())
 	c := candidate{quad: photo.Rect{W: float64(mid.Cols()), H: float64(mid.Rows())}.Quad(), whole: true}
-	fit := plausible(w / ht)
+	fit := plausible(shape{aspect: math.Max(w/ht, ht/w)})
 	if fit < 0.2 {
 		return Found{}, false
 	}

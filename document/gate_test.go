@@ -41,12 +41,14 @@ func measure(t testing.TB, f *Finder, name, label string, b []byte) measured {
 	defer closeAll(fs)
 	// One scale for all photos: without a document, as if 200 mm filled the frame.
 	out.values["sharpness"] = out.values["photo.sharpness"] / 200
+	out.values["bright"] = out.values["photo.exposure_bright"]
 	if len(fs) > 0 {
 		d := &fs[0]
 		for _, m := range quality.Document(d.Rectified, d.Info(i.Mat)) {
 			out.values[m.Name] = m.Value
 		}
 		out.values["sharpness"] = out.values["document.sharpness"]
+		out.values["bright"] = out.values["document.exposure_bright"]
 	}
 	return out
 }
@@ -116,7 +118,7 @@ func TestBlurAndGlareAreToldFromGoodOnLabelledPhotos(t *testing.T) {
 		{"sharpness", "blur", true, 0.97},
 		{"document.glare_area", "glare", false, 0.95},
 		{"document.exposure_dark", "dark", false, 0.95},
-		{"document.exposure_bright", "overexposed", false, 0.95},
+		{"bright", "overexposed", false, 0.95},
 		{"document.resolution_dpi", "lowres", true, 0.95},
 	} {
 		a, n := auc(ms, c.measure, c.label, c.low)
@@ -216,5 +218,55 @@ func logDistribution(t *testing.T, ms []measured) {
 			fmt.Fprintf(&b, "  %s %.3g/%.3g/%.3g", d, v[0], v[len(v)/2], v[len(v)-1])
 		}
 		t.Logf("%s (min/median/max):%s", k, b.String())
+	}
+}
+
+func BenchmarkGateJPEG(b *testing.B) {
+	for _, size := range [][2]int{{1632, 1224}, {4000, 3000}} {
+		doc, err := specimen.New(1, specimen.Options{Format: specimen.TD3})
+		if err != nil {
+			b.Skip(err)
+		}
+		c := specimen.GoodCamera(1)
+		c.Width, c.Height = size[0], size[1]
+		p, err := specimen.Photograph(doc.Front(), c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		data, err := p.JPEG(90)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f := NewFinder()
+		name := fmt.Sprintf("%dMP", size[0]*size[1]/1_000_000)
+		b.Run("decode/"+name, func(b *testing.B) {
+			for b.Loop() {
+				i, _ := photo.Decode(data, photo.Limits{})
+				i.Close()
+			}
+		})
+		i, err := photo.Decode(data, photo.Limits{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("find/"+name, func(b *testing.B) {
+			for b.Loop() {
+				fs, _ := f.Find(i.Mat, Hints{})
+				closeAll(fs)
+			}
+		})
+		fs, _ := f.Find(i.Mat, Hints{})
+		b.Run("measure/"+name, func(b *testing.B) {
+			for b.Loop() {
+				quality.Document(fs[0].Rectified, fs[0].Info(i.Mat))
+			}
+		})
+		b.Run("measure-photo/"+name, func(b *testing.B) {
+			for b.Loop() {
+				quality.Photo(i.Mat)
+			}
+		})
+		closeAll(fs)
+		i.Close()
 	}
 }

@@ -6,14 +6,21 @@ import (
 	"github.com/proofline/proofline/photo"
 )
 
-// focal is the assumed focal length in units of the photo's longer side. Main
-// cameras of phones have 23-28 mm equivalent on a 36 mm wide frame, 0.64-0.78.
-const focal = 0.9
+// Focal lengths in units of the photo's longer side. Main cameras of phones have
+// 23-28 mm equivalent on a 36 mm wide frame, 0.64-0.78; zoomed in or cropped it
+// is more. The proportion of a tilted sheet depends on it: focal gives the best
+// guess, shortest and longest the range.
+const (
+	focal    = 0.9
+	shortest = 0.68
+	longest  = 1.5
+)
 
 // shape is what a quadrilateral says about the flat rectangle behind it, seen
 // by a pinhole camera that looks at the middle of a w × h frame.
 type shape struct {
 	aspect float64 // width to height, as the corners are ordered
+	lo, hi float64 // between which it lies for any likely focal length
 	skew   float64 // |cos| of the angle between the sides: 0 for a true rectangle
 	tilt   float64 // radians between the camera's axis and the sheet's normal
 	depth  float64 // nearest to farthest corner distance, ≥ 1
@@ -24,6 +31,21 @@ type shape struct {
 // 2007, with the focal length assumed rather than solved for, because the
 // solution degenerates when the sheet faces the camera).
 func seen(q photo.Quad, w, h float64) (shape, bool) {
+	s, ok := seenAt(q, w, h, focal)
+	if !ok {
+		return s, false
+	}
+	s.lo, s.hi = s.aspect, s.aspect
+	for _, f := range []float64{shortest, longest} {
+		if o, ok := seenAt(q, w, h, f); ok {
+			s.lo, s.hi = math.Min(s.lo, o.aspect), math.Max(s.hi, o.aspect)
+			s.skew = math.Min(s.skew, o.skew)
+		}
+	}
+	return s, true
+}
+
+func seenAt(q photo.Quad, w, h, focal float64) (shape, bool) {
 	f := focal * math.Max(w, h)
 	var p photo.Quad
 	for i := range q {
@@ -99,14 +121,22 @@ var formats = []format{
 
 // plausible rates the proportion: 1 at a known format, falling to 0 at 11 %
 // off all of them.
-func plausible(aspect float64) float64 {
-	if aspect < 1 {
-		aspect = 1 / aspect
-	}
+func plausible(s shape) float64 {
 	best := 0.0
 	for _, f := range formats {
-		d := math.Abs(math.Log(aspect / (f.w / f.h)))
+		d := s.off(f)
 		best = math.Max(best, f.weight*math.Max(0, 1-math.Pow(d/0.11, 2)))
 	}
 	return best
+}
+
+// off is how far f's proportion is from the sheet's, as the logarithm of their
+// ratio: from the likely range in full, from the best guess a quarter.
+func (s shape) off(f format) float64 {
+	a := math.Log(f.w / f.h)
+	d := math.Abs(math.Log(s.aspect) - a)
+	if s.lo > 0 {
+		return 0.25*d + 0.75*math.Max(0, math.Max(math.Log(s.lo)-a, a-math.Log(s.hi)))
+	}
+	return d
 }
