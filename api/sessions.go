@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -60,16 +63,40 @@ type createOutput struct {
 	Body client.Created
 }
 
-var (
-	keyForm   = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
-	claimName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-)
+var keyForm = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
+
+// ClaimNames are the fields that claims can speak of: those that the pipeline
+// reads from documents.
+var ClaimNames = []string{"surname", "given_names", "birth_date", "document_number", "expiration_date", "issuing_state", "nationality", "sex"}
+
+// checkClaims refuses what the pipeline could not compare. A misspelt name that
+// was accepted would be a check that is never made.
+func checkClaims(claims map[string]string) *problem {
+	for name, value := range claims {
+		at := "body.claims"
+		fault := ""
+		switch {
+		case !slices.Contains(ClaimNames, name):
+			fault = "claims are named " + strings.Join(ClaimNames, ", ")
+		case value == "" || len(value) > 256 || !utf8.ValidString(value):
+			at, fault = at+"."+name, "expected 1 to 256 bytes of text"
+		case strings.HasSuffix(name, "_date"):
+			if _, err := time.Parse(time.DateOnly, value); err != nil {
+				at, fault = at+"."+name, "expected a date such as 1974-08-12"
+			}
+		}
+		if fault != "" {
+			p := newProblem(client.CodeInvalidRequest, "A claim can not be compared.")
+			p.Errors = []client.Fault{{Location: at, Message: fault}}
+			return p
+		}
+	}
+	return nil
+}
 
 func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput, error) {
-	for name, value := range in.Body.Claims {
-		if !claimName.MatchString(name) || len(value) > 256 {
-			return nil, newProblem(client.CodeInvalidRequest, "Claims have names of lower-case letters, digits and _, and values of at most 256 bytes.")
-		}
+	if p := checkClaims(in.Body.Claims); p != nil {
+		return nil, p
 	}
 	if in.IdempotencyKey == "" {
 		ses, err := a.newSession(ctx, in, "")

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/proofline/proofline/api"
 	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/pipeline"
 	"github.com/proofline/proofline/session"
 )
 
@@ -163,7 +165,9 @@ func TestBadBodiesAreProblemsThatQuoteNothing(t *testing.T) {
 		{"enum", "application/json", `{"document_type":"CANARY"}`, client.CodeInvalidRequest},
 		{"too long", "application/json", `{"external_ref":"` + strings.Repeat("CANARY", 100) + `"}`, client.CodeInvalidRequest},
 		{"too large", "application/json", `{"external_ref":"` + strings.Repeat("CANARY", 20_000) + `"}`, client.CodeBodyTooLarge},
-		{"bad claim", "application/json", `{"claims":{"Sur Name":"CANARY"}}`, client.CodeInvalidRequest},
+		{"unknown claim", "application/json", `{"claims":{"family_name":"CANARY"}}`, client.CodeInvalidRequest},
+		{"empty claim", "application/json", `{"claims":{"surname":""}}`, client.CodeInvalidRequest},
+		{"claim that is no date", "application/json", `{"claims":{"birth_date":"CANARY"}}`, client.CodeInvalidRequest},
 		{"XML", "application/xml", `<a>CANARY</a>`, client.CodeUnsupportedMediaType},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -182,6 +186,12 @@ func TestBadBodiesAreProblemsThatQuoteNothing(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "CANARY") {
 		t.Error("the log quotes a request")
+	}
+}
+
+func TestClaimsSpeakOfWhatThePipelineReads(t *testing.T) {
+	if !slices.Equal(api.ClaimNames, pipeline.FieldNames) || api.ClaimsKind != pipeline.ClaimsKind {
+		t.Errorf("claims %v, fields %v", api.ClaimNames, pipeline.FieldNames)
 	}
 }
 

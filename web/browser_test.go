@@ -124,7 +124,7 @@ func TestAPersonWalksFromTheLinkToTheResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cam.show(document(t, doc.Front(), func(c *specimen.Camera) { c.Defocus = 8 }))
+	cam.show(document(t, doc.Front(), func(c *specimen.Camera) { c.Defocus = 5 }))
 	ctx := browser(t, cam, nil)
 	s := newSite(t)
 	made, err := s.service.CreateSession(context.Background(), client.NewSession{Claims: map[string]string{"surname": doc.Truth.Identity.Surname}}, "")
