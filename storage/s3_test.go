@@ -180,6 +180,7 @@ func TestS3FailsWithinItsTimeBoundWhenTheServerHangs(t *testing.T) {
 	b := openS3(t, c)
 	s.Pause()
 	defer s.Resume()
+	time.Sleep(300 * time.Millisecond) // the kernel stops its threads one by one
 	start := time.Now()
 	if err := b.Put(ctx, "a/k", strings.NewReader("x"), 1); err == nil {
 		t.Fatal("put succeeded")
