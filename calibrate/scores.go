@@ -46,8 +46,10 @@ func Of(trials []Trial) *Scores {
 	return s
 }
 
-// Genuine and Impostor count the trials of each kind, failed ones included.
-func (s *Scores) Genuine() int  { return len(s.genuine) + s.failedGenuine }
+// Genuine counts the trials of two samples of one person, failed ones included.
+func (s *Scores) Genuine() int { return len(s.genuine) + s.failedGenuine }
+
+// Impostor counts the trials of two people, failed ones included.
 func (s *Scores) Impostor() int { return len(s.impostor) + s.failedImpostor }
 
 // Failures is the share of trials that gave no score.

@@ -283,6 +283,8 @@ func BenchmarkDetectAlignEmbed(b *testing.B) {
 	for name, o := range map[string]Options{"default": {Workers: 1}, "quick": {Workers: 1, Quick: true}} {
 		b.Run(name, func(b *testing.B) {
 			e, m := engine(b, "", o), sample(b)
+			embedOf(b, e, m, detectOne(b, e, m))
+			defer reportCPU(b)()
 			for b.Loop() {
 				embedOf(b, e, m, detectOne(b, e, m))
 			}
@@ -292,6 +294,7 @@ func BenchmarkDetectAlignEmbed(b *testing.B) {
 
 func BenchmarkMatchPortrait(b *testing.B) {
 	e, m := engine(b, "", Options{Workers: 1}), sample(b)
+	defer reportCPU(b)()
 	for b.Loop() {
 		if _, err := e.MatchPortrait(m, m); err != nil {
 			b.Fatal(err)

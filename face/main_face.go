@@ -4,10 +4,10 @@ import (
 	"math"
 )
 
-// comparable is the share of the main face's inter-eye distance from which on
+// secondPerson is the share of the main face's inter-eye distance from which on
 // another face counts as a second person in the picture, rather than as
 // somebody far behind or a ghost image beside the portrait.
-const comparable = 0.6
+const secondPerson = 0.6
 
 // Main is the index of the face that a picture of width × height is about: the
 // largest, with faces toward the edge counting as smaller, because a bystander
@@ -22,7 +22,7 @@ func Main(faces []Face, width, height int) (index, others int) {
 		}
 	}
 	for i, f := range faces {
-		if i != index && f.InterEye() >= comparable*faces[index].InterEye() {
+		if i != index && f.InterEye() >= secondPerson*faces[index].InterEye() {
 			others++
 		}
 	}
