@@ -23,19 +23,20 @@ type checkpointLine struct {
 // without the newline is the very leaf that was hashed.
 func Export(w io.Writer, checkpoints [][]byte, entries iter.Seq2[[]byte, error]) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	b.WriteString(exportHeader + "\n")
+	// A bufio.Writer keeps its first error for Flush.
+	_, _ = b.WriteString(exportHeader + "\n")
 	for _, c := range checkpoints {
 		line, err := json.Marshal(checkpointLine{string(c)})
 		if err != nil {
 			return fmt.Errorf("export checkpoint: %w", err)
 		}
-		b.Write(append(line, '\n'))
+		_, _ = b.Write(append(line, '\n'))
 	}
 	for e, err := range entries {
 		if err != nil {
 			return fmt.Errorf("export audit log: %w", err)
 		}
-		b.Write(e)
+		_, _ = b.Write(e)
 		if err := b.WriteByte('\n'); err != nil {
 			return fmt.Errorf("export audit log: %w", err)
 		}

@@ -74,8 +74,7 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 		err = s.migrate(ctx)
 	}
 	if err != nil {
-		s.closePools()
-		return nil, err
+		return nil, errors.Join(err, s.closePools())
 	}
 	go s.commitLoop()
 	return s, nil

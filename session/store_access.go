@@ -106,20 +106,7 @@ func (s *Store) APIKey(ctx context.Context, secret string) (APIKey, error) {
 
 // APIKeys lists a tenant's keys, oldest first; "" means all tenants.
 func (s *Store) APIKeys(ctx context.Context, tenant string) ([]APIKey, error) {
-	rows, err := s.query(ctx, "SELECT "+keyColumns+" FROM api_keys WHERE ? = '' OR tenant = ? ORDER BY id LIMIT 1000", tenant, tenant)
-	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", err)
-	}
-	defer rows.Close()
-	out := []APIKey{}
-	for rows.Next() {
-		k, err := scanKey(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list API keys: %w", err)
-		}
-		out = append(out, k)
-	}
-	return out, rows.Err()
+	return list(ctx, s, "list API keys", scanKey, "SELECT "+keyColumns+" FROM api_keys WHERE ? = '' OR tenant = ? ORDER BY id LIMIT 1000", tenant, tenant)
 }
 
 // RevokeAPIKey ends a key at once. Revoking again changes nothing.

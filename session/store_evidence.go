@@ -55,31 +55,29 @@ func Commitment(salt []byte, sha256hex string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+func scanEvidence(r scanner) (Evidence, error) {
+	var e Evidence
+	var salt, findings string
+	var at int64
+	err := r.Scan(&e.ID, &e.Session, &e.Attempt, &e.Kind, &e.Object, &e.SHA256, &salt, &e.Size, &findings, &at)
+	if findings != "" {
+		e.Findings = json.RawMessage(findings)
+	}
+	e.At = fromMicros(at)
+	return e, err
+}
+
 // Evidence returns what an attempt is judged on: the newest photo of each kind
 // up to that attempt, in order of kind. A kind that was not taken again is
 // carried over; Evidence.Attempt tells.
 func (s *Store) Evidence(ctx context.Context, session string, attempt int) ([]Evidence, error) {
-	rows, err := s.query(ctx, "SELECT "+evidenceColumns+" FROM evidence WHERE session = ? AND attempt <= ? ORDER BY id", session, attempt)
+	all, err := list(ctx, s, "read evidence", scanEvidence, "SELECT "+evidenceColumns+" FROM evidence WHERE session = ? AND attempt <= ? ORDER BY id", session, attempt)
 	if err != nil {
-		return nil, fmt.Errorf("read evidence of %s: %w", session, err)
+		return nil, err
 	}
-	defer rows.Close()
 	newest := map[string]Evidence{}
-	for rows.Next() {
-		var e Evidence
-		var salt, findings string
-		var at int64
-		if err := rows.Scan(&e.ID, &e.Session, &e.Attempt, &e.Kind, &e.Object, &e.SHA256, &salt, &e.Size, &findings, &at); err != nil {
-			return nil, fmt.Errorf("read evidence of %s: %w", session, err)
-		}
-		if findings != "" {
-			e.Findings = json.RawMessage(findings)
-		}
-		e.At = fromMicros(at)
+	for _, e := range all {
 		newest[e.Kind] = e
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read evidence of %s: %w", session, err)
 	}
 	out := make([]Evidence, 0, len(newest))
 	for _, e := range newest {
@@ -122,26 +120,14 @@ func (s *Store) PutStage(ctx context.Context, r StageResult) (StageResult, error
 
 // Stages returns the stored results of an attempt, oldest first.
 func (s *Store) Stages(ctx context.Context, session string, attempt int) ([]StageResult, error) {
-	rows, err := s.query(ctx, "SELECT session, attempt, stage, input_hash, body, at FROM stage_results WHERE session = ? AND attempt = ? ORDER BY at, stage", session, attempt)
-	if err != nil {
-		return nil, fmt.Errorf("read stages of %s: %w", session, err)
-	}
-	defer rows.Close()
-	var out []StageResult
-	for rows.Next() {
-		var r StageResult
+	return list(ctx, s, "read stages", func(r scanner) (StageResult, error) {
+		var v StageResult
 		var body string
 		var at int64
-		if err := rows.Scan(&r.Session, &r.Attempt, &r.Stage, &r.InputHash, &body, &at); err != nil {
-			return nil, fmt.Errorf("read stages of %s: %w", session, err)
-		}
-		r.Body, r.At = json.RawMessage(body), fromMicros(at)
-		out = append(out, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read stages of %s: %w", session, err)
-	}
-	return out, nil
+		err := r.Scan(&v.Session, &v.Attempt, &v.Stage, &v.InputHash, &body, &at)
+		v.Body, v.At = json.RawMessage(body), fromMicros(at)
+		return v, err
+	}, "SELECT session, attempt, stage, input_hash, body, at FROM stage_results WHERE session = ? AND attempt = ? ORDER BY at, stage", session, attempt)
 }
 
 // RequestErasure queues the erasure of all evidence of a session, in whatever

@@ -65,23 +65,7 @@ func scanOutbox(r scanner) (Outbox, error) {
 }
 
 func (s *Store) outboxRows(ctx context.Context, q string, args ...any) ([]Outbox, error) {
-	rows, err := s.query(ctx, "SELECT "+outboxColumns+" FROM outbox "+q, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read outbox: %w", err)
-	}
-	defer rows.Close()
-	var out []Outbox
-	for rows.Next() {
-		o, err := scanOutbox(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read outbox: %w", err)
-		}
-		out = append(out, o)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read outbox: %w", err)
-	}
-	return out, nil
+	return list(ctx, s, "read outbox", scanOutbox, "SELECT "+outboxColumns+" FROM outbox "+q, args...)
 }
 
 // Enqueue adds an outbox row. One row exists per kind, session, attempt and
@@ -192,22 +176,23 @@ func (s *Store) DeadLetters(ctx context.Context, after string, limit int) ([]Out
 // OutboxDepth counts rows that are not finished, by kind: what backpressure and
 // metrics look at.
 func (s *Store) OutboxDepth(ctx context.Context) (map[OutboxKind]int, error) {
-	rows, err := s.query(ctx, `SELECT kind, COUNT(*) FROM (
-			SELECT kind FROM outbox WHERE state = 'pending' UNION ALL SELECT kind FROM outbox WHERE state = 'dispatched') open_rows GROUP BY kind`)
+	type count struct {
+		kind OutboxKind
+		n    int
+	}
+	counts, err := list(ctx, s, "count outbox", func(r scanner) (c count, err error) {
+		err = r.Scan(&c.kind, &c.n)
+		return c, err
+	}, `SELECT kind, COUNT(*) FROM (SELECT kind FROM outbox WHERE state = 'pending'
+			UNION ALL SELECT kind FROM outbox WHERE state = 'dispatched') unfinished GROUP BY kind`)
 	if err != nil {
-		return nil, fmt.Errorf("count outbox: %w", err)
+		return nil, err
 	}
-	defer rows.Close()
 	out := map[OutboxKind]int{KindVerify: 0, KindWebhook: 0, KindErase: 0}
-	for rows.Next() {
-		var k OutboxKind
-		var n int
-		if err := rows.Scan(&k, &n); err != nil {
-			return nil, fmt.Errorf("count outbox: %w", err)
-		}
-		out[k] = n
+	for _, c := range counts {
+		out[c.kind] = c.n
 	}
-	return out, rows.Err()
+	return out, nil
 }
 
 func (tx *Tx) setOutbox(id string, state OutboxState, reason string, available time.Time, tries int) error {

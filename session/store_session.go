@@ -18,8 +18,6 @@ const sessionColumns = `id, tenant, state, version, attempt, max_attempts, polic
 	segment, jurisdiction, document_type, correlation_id, external_ref, locale, consent, decision,
 	ttl, created_at, updated_at, expires_at, submitted_at`
 
-type scanner interface{ Scan(...any) error }
-
 func scanSession(r scanner) (*Session, error) {
 	var s Session
 	var consent, decision string
@@ -47,6 +45,14 @@ func scanSession(r scanner) (*Session, error) {
 		}
 	}
 	return &s, nil
+}
+
+func scanSessionValue(r scanner) (Session, error) {
+	s, err := scanSession(r)
+	if err != nil {
+		return Session{}, err
+	}
+	return *s, nil
 }
 
 // limits on what callers hand in; all of it reaches logs and webhooks.
@@ -189,12 +195,12 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 	var found []Session
 	if len(states) == 0 {
 		var err error
-		if found, err = s.listOne(ctx, q(where), append(args, f.Limit+1)); err != nil {
+		if found, err = list(ctx, s, "list sessions", scanSessionValue, q(where), append(args, f.Limit+1)...); err != nil {
 			return Page{}, err
 		}
 	}
 	for _, st := range states {
-		more, err := s.listOne(ctx, q(append(where[:len(where):len(where)], "state = ?")), append(args[:len(args):len(args)], st, f.Limit+1))
+		more, err := list(ctx, s, "list sessions", scanSessionValue, q(append(where[:len(where):len(where)], "state = ?")), append(args[:len(args):len(args)], st, f.Limit+1)...)
 		if err != nil {
 			return Page{}, err
 		}
@@ -206,26 +212,6 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 		p.Next = cursor(p.Sessions[f.Limit-1].ID)
 	}
 	return p, nil
-}
-
-func (s *Store) listOne(ctx context.Context, q string, args []any) ([]Session, error) {
-	rows, err := s.query(ctx, q, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list sessions: %w", err)
-	}
-	defer rows.Close()
-	out := []Session{}
-	for rows.Next() {
-		ses, err := scanSession(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list sessions: %w", err)
-		}
-		out = append(out, *ses)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list sessions: %w", err)
-	}
-	return out, nil
 }
 
 func mergePages(a, b []Session, ascending bool) []Session {

@@ -69,23 +69,9 @@ func (s *Store) RewrapDataKey(ctx context.Context, oldKeyID string, k storage.Da
 		k.KeyID, k.Wrapped, k.Session, k.Class, oldKeyID)
 }
 
-// DataKeysNotUnder is part of storage.Index. Keys under smaller and under
-// greater ids are read apart so that each comes from the index.
+// DataKeysNotUnder is part of storage.Index.
 func (s *Store) DataKeysNotUnder(ctx context.Context, keyID string, limit int) ([]storage.DataKey, error) {
-	rows, err := s.query(ctx, "SELECT "+dataKeyColumns+" FROM data_keys WHERE destroyed_at = 0 AND key_id <> ? ORDER BY session, class LIMIT ?", keyID, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list data keys: %w", err)
-	}
-	defer rows.Close()
-	var out []storage.DataKey
-	for rows.Next() {
-		k, err := scanDataKey(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list data keys: %w", err)
-		}
-		out = append(out, k)
-	}
-	return out, rows.Err()
+	return list(ctx, s, "list data keys", scanDataKey, "SELECT "+dataKeyColumns+" FROM data_keys WHERE destroyed_at = 0 AND key_id <> ? ORDER BY session, class LIMIT ?", keyID, limit)
 }
 
 const objectColumns = "id, session, class, kind, blob_key, size, sha256, created_at, committed_at, retain_until, deleted_at, delete_failures, delete_error, delete_after"
@@ -179,18 +165,5 @@ func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]storag
 }
 
 func (s *Store) objects(ctx context.Context, q string, args ...any) ([]storage.Object, error) {
-	rows, err := s.query(ctx, q, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list object rows: %w", err)
-	}
-	defer rows.Close()
-	var out []storage.Object
-	for rows.Next() {
-		o, err := scanObject(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list object rows: %w", err)
-		}
-		out = append(out, o)
-	}
-	return out, rows.Err()
+	return list(ctx, s, "list object rows", scanObject, q, args...)
 }

@@ -55,7 +55,10 @@ type DeliveryResult struct {
 
 const endpointColumns = "id, tenant, url, types, secrets, created_at, disabled_at, disabled_reason"
 
-func scanEndpoint(r scanner, more ...any) (Endpoint, error) {
+func scanEndpoint(r scanner) (Endpoint, error) { return scanEndpointAnd(r) }
+
+// scanEndpointAnd also scans what follows the endpoint's columns.
+func scanEndpointAnd(r scanner, more ...any) (Endpoint, error) {
 	var e Endpoint
 	var types string
 	var created, disabled int64
@@ -96,24 +99,7 @@ func (s *Store) PutEndpoint(ctx context.Context, by Actor, e Endpoint) (Endpoint
 
 // Endpoints lists a tenant's endpoints, oldest first.
 func (s *Store) Endpoints(ctx context.Context, tenant string) ([]Endpoint, error) {
-	rows, err := s.query(ctx, "SELECT "+endpointColumns+" FROM webhook_endpoints WHERE tenant = ? ORDER BY id", tenant)
-	if err != nil {
-		return nil, fmt.Errorf("list webhook endpoints: %w", err)
-	}
-	return collectEndpoints(rows)
-}
-
-func collectEndpoints(rows *sql.Rows) ([]Endpoint, error) {
-	defer rows.Close()
-	out := []Endpoint{}
-	for rows.Next() {
-		e, err := scanEndpoint(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list webhook endpoints: %w", err)
-		}
-		out = append(out, e)
-	}
-	return out, rows.Err()
+	return list(ctx, s, "list webhook endpoints", scanEndpoint, "SELECT "+endpointColumns+" FROM webhook_endpoints WHERE tenant = ? ORDER BY id", tenant)
 }
 
 // DisableEndpoint stops new deliveries to an endpoint; PutEndpoint enables it.
@@ -150,10 +136,7 @@ func (tx *Tx) announce(ses *Session, from State, notice string, codes []string) 
 		return fmt.Errorf("encode webhook event: %w", err)
 	}
 	rows, err := tx.rows("SELECT "+endpointColumns+" FROM webhook_endpoints WHERE tenant = ? AND disabled_at = 0 ORDER BY id", ses.Tenant)
-	if err != nil {
-		return fmt.Errorf("find webhook endpoints: %w", err)
-	}
-	ends, err := collectEndpoints(rows)
+	ends, err := collect(rows, err, "find webhook endpoints", scanEndpoint)
 	if err != nil {
 		return err
 	}
@@ -187,7 +170,7 @@ func scanDelivery(r scanner) (Delivery, error) {
 	var d Delivery
 	var created, next, delivered int64
 	var outbox sql.NullString
-	e, err := scanEndpoint(r, &d.ID, &d.Event, &d.Type, &d.Session, &d.Body, &d.Tries, &d.Status, &d.Reason, &created, &next, &delivered, &outbox)
+	e, err := scanEndpointAnd(r, &d.ID, &d.Event, &d.Type, &d.Session, &d.Body, &d.Tries, &d.Status, &d.Reason, &created, &next, &delivered, &outbox)
 	d.Endpoint, d.Outbox = e, outbox.String
 	d.CreatedAt, d.NextAt, d.Delivered = fromMicros(created), fromMicros(next), fromMicros(delivered)
 	return d, err
@@ -204,20 +187,7 @@ func (s *Store) Delivery(ctx context.Context, id string) (Delivery, error) {
 
 // Deliveries returns the deliveries of a session, oldest first, at most 1000.
 func (s *Store) Deliveries(ctx context.Context, session string) ([]Delivery, error) {
-	rows, err := s.query(ctx, deliveryQuery+"WHERE d.session = ? ORDER BY d.id LIMIT 1000", session)
-	if err != nil {
-		return nil, fmt.Errorf("read deliveries: %w", err)
-	}
-	defer rows.Close()
-	var out []Delivery
-	for rows.Next() {
-		d, err := scanDelivery(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read deliveries: %w", err)
-		}
-		out = append(out, d)
-	}
-	return out, rows.Err()
+	return list(ctx, s, "read deliveries", scanDelivery, deliveryQuery+"WHERE d.session = ? ORDER BY d.id LIMIT 1000", session)
 }
 
 // RecordDelivery keeps the result of a try and settles the outbox row: done,

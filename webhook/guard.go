@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// ErrAddress: the endpoint is, or resolves to, an address that webhooks may not
+// ErrAddress tells that the endpoint is, or resolves to, an address that webhooks may not
 // reach.
 var ErrAddress = errors.New("webhook address is not a public one")
 

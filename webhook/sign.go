@@ -54,7 +54,7 @@ func NewKeyPair() (private, public string) {
 	return privatePrefix + base64.StdEncoding.EncodeToString(priv), publicPrefix + base64.StdEncoding.EncodeToString(pub)
 }
 
-// ErrKey: not a key of the forms whsec_, whsk_ or whpk_. It never quotes it.
+// ErrKey tells that text is not a key of the forms whsec_, whsk_ or whpk_. It never quotes it.
 var ErrKey = errors.New("not a webhook key: want whsec_, whsk_ or whpk_ and base64")
 
 // ParseKey reads one key. HMAC secrets must have 24 to 64 bytes, as the

@@ -1,0 +1,62 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/proofline/proofline/audit"
+)
+
+// Tx is an open transaction, for use inside Apply's function only. The function
+// can run more than once before it is committed, so it must have no effect but
+// through Tx; it must be quick, as other writers wait, and must not call the
+// Store.
+type Tx struct {
+	// Session is the session as it will be after the event.
+	Session *Session
+	// Now is the time of the transaction.
+	Now time.Time
+
+	s       *Store
+	ctx     context.Context
+	cancel  context.CancelFunc
+	tx      txn
+	db      querier // tx, or the pool
+	entries []audit.Entry
+	wrote   bool
+}
+
+type querier interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+type txn interface {
+	querier
+	Commit() error
+	Rollback() error
+}
+
+func (tx *Tx) exec(q string, args ...any) (rows int64, err error) {
+	r, err := tx.db.ExecContext(tx.ctx, tx.s.bind(q), args...)
+	if err != nil {
+		return 0, err
+	}
+	rows, err = r.RowsAffected()
+	tx.wrote = tx.wrote || rows != 0
+	return rows, err
+}
+
+func (tx *Tx) row(q string, args ...any) *sql.Row {
+	return tx.db.QueryRowContext(tx.ctx, tx.s.bind(q), args...)
+}
+
+func (tx *Tx) rows(q string, args ...any) (*sql.Rows, error) {
+	return tx.db.QueryContext(tx.ctx, tx.s.bind(q), args...)
+}
+
+func (s *Store) queryRow(ctx context.Context, q string, args ...any) *sql.Row {
+	return s.read.QueryRowContext(ctx, s.bind(q), args...)
+}
