@@ -83,6 +83,9 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool) {
 	if face.W > mostFace*float64(probe.Cols()) {
 		return Found{}, false
 	}
+	if r := rotation(q); !f.Upright && h.Faces != nil && r%180 == 90 && standsAFace(probe, r, h) {
+		return Found{}, false
+	}
 	f.Class, size = classify(s, z, hasZone, face.W > 0, len(f.CutOff) > 0)
 	f.Rotation = rotation(f.Quad)
 
@@ -103,6 +106,25 @@ func build(m gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool) {
 		f.MRZ = &r
 	}
 	return f, true
+}
+
+// standsAFace tells whether a lying sheet without evidence, set upright as it
+// stands in the photo, is the picture of a face: the outline was that of a
+// portrait.
+func standsAFace(probe gocv.Mat, turned int, h Hints) bool {
+	up := gocv.NewMat()
+	defer up.Close()
+	code := gocv.Rotate90Clockwise
+	if turned == 270 {
+		code = gocv.Rotate90CounterClockwise
+	}
+	gocv.Rotate(probe, &up, code)
+	for _, r := range h.Faces(up) {
+		if r.W > mostFace*float64(up.Cols()) {
+			return true
+		}
+	}
+	return false
 }
 
 // portrait widens a face box to the picture of head and shoulders around it:

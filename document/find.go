@@ -180,12 +180,12 @@ func (c *candidate) judge(pic colours, noise, w, h float64) bool {
 		return false
 	}
 	s := c.shape
-	if s.skew > maxSkew || s.tilt > maxTilt || s.depth > 2.2 {
+	if c.border == 0 && (s.skew > maxSkew || s.tilt > maxTilt || s.depth > 2.2) {
 		return false
 	}
 	fit := plausible(s)
 	if c.border > 0 {
-		fit = 0.45 // a side is missing, so the proportion says nothing
+		fit, s.skew = 0.45, 0 // sides are missing: neither proportion nor angles say anything
 	} else if fit == 0 {
 		return false
 	}
@@ -196,7 +196,7 @@ func (c *candidate) judge(pic colours, noise, w, h float64) bool {
 			weakest = math.Min(weakest, c.strips[i])
 		}
 	}
-	c.score += 0.30*c.step + 0.15*weakest + 0.22*fit - 0.6*s.skew
+	c.score += 0.30*c.step + 0.15*weakest + 0.22*fit - 0.6*s.skew - 0.12*s.tilt
 	return true
 }
 

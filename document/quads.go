@@ -27,6 +27,7 @@ const (
 	minArea    = 0.03 // of the frame
 	outside    = 0.12 // of the frame's side a corner may lie outside of it
 	minSupport = 0.34
+	minCutArea = 0.25 // of the frame, for a document that reaches out of it
 )
 
 // corner is where two lines meet.
@@ -162,13 +163,13 @@ func (c *candidate) rate(lines []line, area float64) bool {
 			}
 		}
 	}
-	if c.border > 2 || weight == 0 {
+	if c.border > 2 || weight == 0 || c.border > 0 && area < minCutArea {
 		return false
 	}
 	if ends > 0 {
 		beyond /= ends
 	}
-	c.score = 0.55*total/weight + 0.45*least - 0.22*beyond + 0.25*math.Sqrt(math.Min(area, 0.7)) - 0.22*float64(c.border)
+	c.score = 0.55*total/weight + 0.45*least - 0.22*beyond + 0.25*math.Sqrt(math.Min(area, 0.7)) - 0.14*float64(c.border)
 	return true
 }
 

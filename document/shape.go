@@ -119,13 +119,13 @@ var formats = []format{
 	{A4Page, 297, 210, 0.8},
 }
 
-// plausible rates the proportion: 1 at a known format, falling to 0 at 11 %
+// plausible rates the proportion: 1 at a known format, falling to 0 at 8.5 %
 // off all of them.
 func plausible(s shape) float64 {
 	best := 0.0
 	for _, f := range formats {
 		d := s.off(f)
-		best = math.Max(best, f.weight*math.Max(0, 1-math.Pow(d/0.11, 2)))
+		best = math.Max(best, f.weight*math.Max(0, 1-math.Pow(d/0.085, 2)))
 	}
 	return best
 }
