@@ -10,6 +10,9 @@ ENV := . scripts/env.sh;
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 10s
+# For example -trimpath for a release; it compiles everything a second time,
+# which is why it is not the default.
+BUILDFLAGS ?=
 # Packages whose tests run a second time under the race detector: those with
 # goroutines and no vision, where it finds something in reasonable time.
 RACE ?= ./models ./policy/... ./mrz ./calibrate/... ./audit/... ./session/... ./storage/... ./webhook/... ./web/... ./internal/testserver
@@ -36,12 +39,13 @@ setup: ## install the packages, the Go toolchain and the tools that are missing
 .PHONY: build
 build: ## build dist/proofline
 	@scripts/install.sh build
-	@$(ENV) go build -trimpath -ldflags "-X main.version=$(VERSION)" -o dist/proofline ./cmd/proofline
+	@$(ENV) go build $(BUILDFLAGS) -ldflags "-X main.version=$(VERSION)" -o dist/proofline ./cmd/proofline
 	@echo "make build: dist/proofline $(VERSION)"
 
 .PHONY: models
-models: build ## fetch the models that are missing
+models: build ## fetch the models, and the portraits for specimens, that are missing
 	@$(ENV) dist/proofline models fetch
+	@$(ENV) dist/proofline specimen --fetch
 
 .PHONY: lint
 lint: ## golangci-lint with the layer rule, gofmt and go vet
