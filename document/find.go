@@ -38,12 +38,12 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	defer mid.Close()
 	var out []Found
 	for _, c := range outlines(mid) {
-		found, ok := build(m, c, toPhoto, h)
+		found, ok := build(m, mid, c, toPhoto, h)
 		if !ok {
 			continue
 		}
 		if alt, better := c.alternative(&found); better {
-			if again, ok := build(m, alt, toPhoto, h); ok && again.Class == found.Class {
+			if again, ok := build(m, mid, alt, toPhoto, h); ok && again.Class == found.Class {
 				found.Close()
 				found = again
 			} else if ok {
@@ -230,7 +230,7 @@ func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool) {
 	if ht > w {
 		c.rotate(c.quad, 1)
 	}
-	f, ok := build(m, c, w/float64(mid.Cols()), h)
+	f, ok := build(m, mid, c, w/float64(mid.Cols()), h)
 	if !ok {
 		return Found{}, false
 	}
