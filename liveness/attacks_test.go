@@ -103,8 +103,8 @@ func TestErrorRatesOnSimulatedAttacks(t *testing.T) {
 		a := calibrate.AttacksOf(seen[n])
 		at, _ := a.AtBPCER(0.05)
 		species, worst := a.WorstAPCER(at)
-		t.Logf("%-20s AUC print %.3f screen %.3f, at BPCER %v: worst APCER %s %v, no response %v",
-			n, a.AUC("print"), a.AUC("screen"), a.BPCER(at), species, worst, a.NonResponse(""))
+		t.Logf("%-20s AUC print %.3f screen %.3f, at %.2f, BPCER %v: worst APCER %s %v, no response %v",
+			n, a.AUC("print"), a.AUC("screen"), at, a.BPCER(at), species, worst, a.NonResponse(""))
 		if strings.HasPrefix(n, "score") {
 			for _, th := range []float64{0.3, 0.5, 0.6} {
 				t.Logf("    at %.2f: BPCER %v, APCER print %v, screen %v", th, a.BPCER(th), a.APCER("print", th), a.APCER("screen", th))
