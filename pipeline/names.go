@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 
@@ -189,6 +188,3 @@ func plainNumber(s string) string {
 		return -1
 	}, s)
 }
-
-// oneOf tells whether s is in list; it reads better than the index.
-func oneOf(s string, list ...string) bool { return slices.Contains(list, s) }

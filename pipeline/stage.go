@@ -82,17 +82,6 @@ func (r *run) close() {
 	}
 }
 
-// kinds lists the evidence of the case in the order of the catalogue.
-func (r *run) kinds() []string {
-	var out []string
-	for _, k := range policy.EvidenceKinds {
-		if _, ok := r.c.Documents[k]; ok {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
 // Photo limits by kind: a document's print needs every pixel it can get, a
 // face does not. They keep three decoded photos below 80 MiB.
 var photoLimits = map[string]photo.Limits{

@@ -85,7 +85,7 @@ func (r *run) compare(f *policy.Finding, a, b Field) {
 		return
 	}
 	// One misread character of a printed name is a reading, not another name.
-	nearly := oneOf(a.Name, "surname", "given_names", "document_number") && likeness >= 0.75
+	nearly := slices.Contains([]string{"surname", "given_names", "document_number"}, a.Name) && likeness >= 0.75
 	unsure := confidence < sureDifference || nearly && (a.Source == "visual" || b.Source == "visual")
 	switch {
 	case b.Source == "claim":

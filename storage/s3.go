@@ -177,10 +177,10 @@ func (x *exactReader) Read(p []byte) (int, error) {
 		}
 		x.n += int64(m)
 	}
-	if x.size >= 0 && (x.n > x.size || err == io.EOF && x.n < x.size) {
+	if x.size >= 0 && (x.n > x.size || errors.Is(err, io.EOF) && x.n < x.size) {
 		err = fmt.Errorf("got %d bytes, %d were announced", x.n, x.size)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		x.err = err
 	}
 	return n, err
