@@ -32,6 +32,8 @@ export interface Capture {
 export interface UploadAnswer {
   kind: Kind;
   accepted: boolean;
+  kept: boolean;
+  codes: string[];
   hint?: Hint;
 }
 
@@ -73,13 +75,14 @@ export class API {
     kind: Kind,
     type: DocumentType,
     photo: Blob,
+    insist: boolean,
     progress: (fraction: number) => void,
     waiting: (w: Waiting | null) => void,
     stop: AbortSignal,
   ): Promise<UploadAnswer> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.send(kind, type, photo, progress, stop);
+        return await this.send(kind, type, photo, insist, progress, stop);
       } catch (e) {
         if (!(e instanceof Problem) || !e.temporary || stop.aborted) throw e;
         await pause(attempt, e, waiting, stop);
@@ -89,12 +92,12 @@ export class API {
   }
 
   private send(
-    kind: Kind, type: DocumentType, photo: Blob, progress: (f: number) => void, stop: AbortSignal,
+    kind: Kind, type: DocumentType, photo: Blob, insist: boolean, progress: (f: number) => void, stop: AbortSignal,
   ): Promise<UploadAnswer> {
     // XMLHttpRequest, because fetch reports no upload progress.
     return new Promise((resolve, reject) => {
       const x = new XMLHttpRequest();
-      x.open('POST', `${this.base}/v1/capture/evidence/${kind}?document_type=${type}`);
+      x.open('POST', `${this.base}/v1/capture/evidence/${kind}?document_type=${type}${insist ? '&insist=true' : ''}`);
       x.setRequestHeader('Authorization', `Bearer ${this.token}`);
       x.setRequestHeader('Content-Type', photo.type || 'application/octet-stream');
       x.responseType = 'json';

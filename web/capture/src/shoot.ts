@@ -216,7 +216,18 @@ function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'
   ), title);
 }
 
-function send(o: Shooting, photo: Blob): void {
+/**
+ * Refusals so far. From the second on the person may insist: the gate can be
+ * wrong, and nobody must be stuck on a photo that can not be better.
+ */
+const refusals = new Map<Kind, number>();
+
+/** Files that no one could judge; insisting would change nothing. */
+const unusable = new Set([
+  'capture.not_an_image', 'capture.unsupported_format', 'capture.image_truncated', 'capture.image_corrupt', 'capture.too_large',
+]);
+
+function send(o: Shooting, photo: Blob, insist = false): void {
   const url = URL.createObjectURL(photo);
   const stop = new AbortController();
   const title = t('send.checking');
@@ -234,7 +245,7 @@ function send(o: Shooting, photo: Blob): void {
 
   let retry: () => void = () => undefined;
   now.addEventListener('click', () => retry());
-  o.api.upload(o.kind, o.type, photo,
+  o.api.upload(o.kind, o.type, photo, insist,
     (f) => {
       meter.value = f;
       note.textContent = t(f < 1 ? 'send.sending' : 'send.checking');
@@ -248,7 +259,15 @@ function send(o: Shooting, photo: Blob): void {
     },
     stop.signal,
   ).then(
-    (a) => answerView(o, photo, url, a),
+    (a) => {
+      if (a.kept && !a.accepted) {
+        URL.revokeObjectURL(url);
+        o.done(photo);
+        return;
+      }
+      if (!a.accepted) refusals.set(o.kind, (refusals.get(o.kind) ?? 0) + 1);
+      answerView(o, photo, url, a);
+    },
     (e: unknown) => {
       URL.revokeObjectURL(url);
       if (!stop.signal.aborted) o.failed(e instanceof Problem ? e : new Problem(0, 'page', String(e)));
@@ -266,6 +285,7 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
     : splitHint(hint(code, a.hint?.text));
   const regions = !a.accepted && localFaults.has(code) ? a.hint?.regions ?? [] : [];
   if (regions.length) void img.decode().then(() => shot.append(marks(regions, img)), () => undefined);
+  const mayInsist = !a.accepted && (refusals.get(o.kind) ?? 0) > 1 && !a.codes.some((c) => unusable.has(c));
   navigator.vibrate?.(a.accepted ? 20 : [30, 60, 30]);
   show(h('div', { class: 'page answer', attrs: { 'data-view': a.accepted ? 'accepted' : 'retake', 'data-code': code } },
     h('header', {}, progress(o.step)),
@@ -281,6 +301,7 @@ function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): voi
       again(a.accepted ? 'secondary' : 'primary'),
       a.accepted ? null : h('label', { class: 'btn quiet file' }, t('camera.file'),
         fileInput('environment', (f) => void fitFile(f, o.status.limits.max_bytes).catch(() => f).then((b) => send(o, b)))),
+      mayInsist ? button(t('send.insist'), 'quiet', () => send(o, photo, true), 'insist') : null,
     ),
   ), text[0]!, () => URL.revokeObjectURL(url));
 }
