@@ -84,6 +84,7 @@ func (s *Store) PutEndpoint(ctx context.Context, by Actor, e Endpoint) (Endpoint
 		return Endpoint{}, fmt.Errorf("put webhook endpoint: %w", err)
 	}
 	err = s.write(ctx, "put webhook endpoint", func(tx *Tx) error {
+		tx.ends = nil
 		_, err := tx.exec("INSERT INTO webhook_endpoints ("+endpointColumns+") VALUES ("+marks(8)+`) ON CONFLICT (tenant, url) DO UPDATE
 			SET types = excluded.types, secrets = excluded.secrets, disabled_at = 0, disabled_reason = ''`,
 			s.ids.next(EndpointPrefix, tx.Now), e.Tenant, e.URL, types, e.Secrets, micros(tx.Now), 0, "")
@@ -113,6 +114,7 @@ func (tx *Tx) disableEndpoint(by Actor, id, reason string) error {
 		return err
 	}
 	tx.Audit(audit.Entry{Actor: by.String(), Action: "webhook_endpoint.disable", Tenant: e.Tenant, Refs: map[string]string{"endpoint": id, "reason": clip(reason)}})
+	tx.ends = nil
 	_, err = tx.exec("UPDATE webhook_endpoints SET disabled_at = ?, disabled_reason = ? WHERE id = ?", micros(tx.Now), clip(reason), id)
 	return err
 }
@@ -135,12 +137,16 @@ func (tx *Tx) announce(ses *Session, from State, notice string, codes []string) 
 	if err != nil {
 		return fmt.Errorf("encode webhook event: %w", err)
 	}
-	rows, err := tx.rows("SELECT "+endpointColumns+" FROM webhook_endpoints WHERE tenant = ? AND disabled_at = 0 ORDER BY id", ses.Tenant)
-	ends, err := collect(rows, err, "find webhook endpoints", scanEndpoint)
+	enabled, err := tx.endpoints(ses.Tenant)
 	if err != nil {
 		return err
 	}
-	ends = slices.DeleteFunc(ends, func(e Endpoint) bool { return len(e.Types) > 0 && !slices.Contains(e.Types, notice) })
+	var ends []Endpoint
+	for _, e := range enabled {
+		if len(e.Types) == 0 || slices.Contains(e.Types, notice) {
+			ends = append(ends, e)
+		}
+	}
 	if len(ends) == 0 {
 		return nil
 	}
@@ -159,6 +165,24 @@ func (tx *Tx) announce(ses *Session, from State, notice string, codes []string) 
 		}
 	}
 	return nil
+}
+
+// endpoints reads a tenant's enabled endpoints, once for all writes that share
+// the transaction.
+func (tx *Tx) endpoints(tenant string) ([]Endpoint, error) {
+	if ends, ok := tx.ends[tenant]; ok {
+		return ends, nil
+	}
+	rows, err := tx.rows("SELECT "+endpointColumns+" FROM webhook_endpoints WHERE tenant = ? AND disabled_at = 0 ORDER BY id", tenant)
+	ends, err := collect(rows, err, "find webhook endpoints", scanEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	if tx.ends == nil {
+		tx.ends = map[string][]Endpoint{}
+	}
+	tx.ends[tenant] = ends
+	return ends, nil
 }
 
 const deliveryQuery = `SELECT e.id, e.tenant, e.url, e.types, e.secrets, e.created_at, e.disabled_at, e.disabled_reason,

@@ -25,6 +25,7 @@ type Tx struct {
 	db      querier // tx, or the pool
 	entries []audit.Entry
 	wrote   bool
+	ends    map[string][]Endpoint // enabled ones by tenant, as read in this transaction
 }
 
 type querier interface {
