@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/proofline/proofline/mrz"
 	"github.com/proofline/proofline/mrz/reader"
@@ -47,8 +48,8 @@ func runMRZ(ctx context.Context, r *run) ([]policy.Finding, error) {
 	}
 	// Centuries are chosen as of the day of the case, so that the reading of a
 	// case does not change with the day on which it runs.
-	doc, bad := mrz.ParseAt(best.Lines, r.c.AsOf)
-	if bad != nil { // a finding, not a failure
+	doc := parseZone(best.Lines, r.c.AsOf)
+	if doc == nil {
 		f.Assert("document.mrz_unreadable", "")
 		return []policy.Finding{f}, nil
 	}
@@ -79,6 +80,14 @@ func runMRZ(ctx context.Context, r *run) ([]policy.Finding, error) {
 	}
 	r.fields = append(r.fields, zoneFields(doc, best.Result)...)
 	return []policy.Finding{f}, nil
+}
+
+// parseZone is nil where the lines fit no layout: a finding, not a failure.
+func parseZone(lines []string, day time.Time) *mrz.Document {
+	if d, err := mrz.ParseAt(lines, day); err == nil {
+		return d
+	}
+	return nil
 }
 
 // sureReading is the probability of the least certain character above which a
