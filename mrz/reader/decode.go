@@ -2,6 +2,7 @@ package reader
 
 import (
 	"math"
+	"slices"
 
 	"github.com/proofline/proofline/mrz"
 )
@@ -35,6 +36,14 @@ func decode(r []reading, n int) (*zone, error) {
 		first[k] = alphabet[c]
 	}
 	layout := layoutFor(len(r), n, string(first))
+	seen := make([][]byte, len(r))
+	for i := range raw {
+		seen[i] = make([]byte, n)
+		for k := range raw[i] {
+			c, _ := raw[i][k].best()
+			seen[i][k] = alphabet[c]
+		}
+	}
 	adapt(raw, layout)
 	inContext(raw, layout)
 	var sum float64
@@ -46,6 +55,9 @@ func decode(r []reading, n int) (*zone, error) {
 			z.cells[i][k] = c
 			m, p := c.best()
 			b[k] = alphabet[m]
+			if seen[i][k] != b[k] {
+				z.repairs = append(z.repairs, Repair{Line: i + 1, Column: k + 1, From: string(seen[i][k]), To: string(b[k]), Why: "field grammar"})
+			}
 			sum += p
 		}
 		z.lines = append(z.lines, string(b))
@@ -118,12 +130,12 @@ func adapt(raw [][]cell, layout mrz.Layout) {
 func inContext(raw [][]cell, layout mrz.Layout) {
 	const rarer = 0.3
 	for i := range raw {
-		kind := make([]int, len(raw[i])) // 1 digit, 2 letter, 0 other
+		kind := make([]int, len(raw[i])) // 1 digit, 2 letter that looks like none, 0 other
 		for k, c := range raw[i] {
 			switch at, _ := c.best(); {
 			case at < 10:
 				kind[k] = 1
-			case at != filler:
+			case at != filler && !slices.ContainsFunc(lookAlikes, func(p [2]int) bool { return p[0] == at }):
 				kind[k] = 2
 			}
 		}
@@ -149,9 +161,25 @@ func inContext(raw [][]cell, layout mrz.Layout) {
 	}
 }
 
+// alike is how much of a forbidden look-alike's probability counts for the
+// character it resembles. The first letter listed for a digit takes it.
+const alike = 0.9
+
 func weigh(c cell, kind byte) cell {
 	if kind >= 'a' {
 		kind -= 'a' - 'A'
+	}
+	// What looks like a letter where only digits are printed, or the other
+	// way round, is its look-alike: typefaces differ more than that.
+	for _, pair := range lookAlikes {
+		from, to := pair[0], pair[1]
+		if kind == 'L' {
+			from, to = to, from
+		} else if kind != 'D' && kind != 'C' {
+			break
+		}
+		c[to] += alike * c[from]
+		c[from] *= 1 - alike
 	}
 	w := weights[kind]
 	var total float64

@@ -63,7 +63,9 @@ type Result struct {
 	Found  bool   `json:"found"`
 	Format string `json:"format,omitempty"`
 	// Lines are the printed lines as read, repairs included.
-	Lines    []string      `json:"lines"`
+	Lines []string `json:"lines"`
+	// Document is what Lines say. Its Valid knows nothing of how surely the
+	// lines were read; decide by the Valid below.
 	Document *mrz.Document `json:"-"`
 	// Valid means that all check digits hold and that every character, also
 	// those no check digit covers, was read without real doubt.
@@ -81,8 +83,9 @@ type Result struct {
 	Rotation int        `json:"rotation"`
 }
 
-// Repair is one character that the check digits changed against the
-// recogniser's first choice. Line and Column count from 1.
+// Repair is one character that differs from the recogniser's first choice.
+// Line and Column count from 1; Why is "check digits", "state codes" or
+// "field grammar".
 type Repair struct {
 	Line   int    `json:"line"`
 	Column int    `json:"column"`

@@ -17,7 +17,7 @@ const (
 	minAlternative = 0.015
 	maxCost        = 4.2
 	margin         = 2.0
-	maxChanges     = 3
+	maxChanges     = 2
 	maxOptions     = 24
 
 	// A first choice whose digits hold is doubtful when another reading that
