@@ -73,7 +73,7 @@ func (d *Document) parseTwoLines(width int) {
 		f.DocumentNumber, f.Optional1 = trimEnd(b[0:9]), spaced(b[28:42])
 		d.Checks.DocumentNumber = d.check("documentNumber", 2, 10, b[9], b[0:9])
 		// An empty personal number may carry < in place of its digit
-		// (9303-4 §4.2.2.2, note j).
+		// (9303-4 §4.2.2.2).
 		if f.Optional1 == "" && b[42] == '<' {
 			d.Checks.PersonalNumber = Passed
 		} else {
@@ -89,7 +89,7 @@ func (d *Document) parseTwoLines(width int) {
 }
 
 // parseFrenchID reads the card issued from 1987 to 2021, an IDFRA zone of two
-// lines of 36 that is not a TD2 (layout as published in PRADO, FRA-BO-02002).
+// lines of 36 that is not a TD2.
 func (d *Document) parseFrenchID() {
 	a, b := d.Lines[0], d.Lines[1]
 	f := &d.Fields
@@ -104,7 +104,7 @@ func (d *Document) parseFrenchID() {
 }
 
 // parseFrenchLicence reads the one line of the European card in the layout
-// that France prints (arrêté of 2013): code, state, number, expiry, name.
+// that France has printed since 2013: code, state, number, expiry, name.
 func (d *Document) parseFrenchLicence() {
 	a := d.Lines[0]
 	f := &d.Fields
@@ -132,7 +132,7 @@ func (d *Document) parseSwissLicence() {
 
 // setNumber reads a document number that may continue in the optional data:
 // a filler in place of the check digit, then the rest of the number, its check
-// digit and a filler (9303-5 §4.2.2.1 note j, 9303-6 §4.2.2.2 note j).
+// digit and a filler (9303-5 §4.2.2, 9303-6 §4.2.2).
 func (d *Document) setNumber(line, col int, number string, digit byte, optional string, rest *string) {
 	if digit != '<' || optional[0] == '<' {
 		d.Fields.DocumentNumber, *rest = trimEnd(number), spaced(optional)
