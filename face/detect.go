@@ -52,6 +52,17 @@ func (c *cascade) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Fac
 	return append(found, more...), err
 }
 
+// fallback asks the second detector where the first finds nothing.
+type fallback struct{ first, second detector }
+
+func (d fallback) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face, error) {
+	found, err := d.first.detect(m, region, minScore)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	return d.second.detect(m, region, minScore)
+}
+
 // Detect returns the faces in a photo, largest first; none is an empty result
 // and no error. It looks at the whole photo, then, while nothing is found, at
 // the photo with a margin (a tight crop of a face) and at overlapping tiles

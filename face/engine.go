@@ -13,8 +13,8 @@ import (
 )
 
 // The roles that an Engine looks for. Of the embedding networks the first
-// that is installed is used, of the detectors YuNet if installed, else the
-// BlazeFace cascade.
+// that is installed is used; of the detectors YuNet where it is installed, and
+// the BlazeFace cascade where that finds nothing.
 const (
 	roleNear  = "face-detect-near"
 	roleFar   = "face-detect-far"
@@ -67,29 +67,9 @@ func OpenWith(set *models.Set, o Options) (*Engine, error) {
 }
 
 func (e *Engine) load(set *models.Set) error {
-	yn, err := e.optional(set, roleYunet)
-	if err != nil {
+	if err := e.loadDetectors(set); err != nil {
 		return err
 	}
-	if yn != nil {
-		m, _ := set.Model(roleYunet)
-		e.detector = newYunet(yn, m)
-		e.close, e.refinements = e.detector, refinements[1:2]
-	} else {
-		near, err := e.net(set, roleNear)
-		if err != nil {
-			return err
-		}
-		far, err := e.net(set, roleFar)
-		if err != nil {
-			return err
-		}
-		mn, _ := set.Model(roleNear)
-		mf, _ := set.Model(roleFar)
-		c := &cascade{near: newBlazeface(near, mn), far: newBlazeface(far, mf)}
-		e.detector, e.close, e.refinements = c, c.near, refinements
-	}
-
 	role := roleSface
 	net, err := e.optional(set, role)
 	if err == nil && net == nil {
@@ -101,6 +81,40 @@ func (e *Engine) load(set *models.Set) error {
 	}
 	m, _ := set.Model(role)
 	e.embedder = &embedder{net: net, prepare: dnn.PrepareFor(m.Input), ref: models.Ref{Role: m.Role, Name: m.Name, SHA256: m.SHA256}}
+	return nil
+}
+
+// loadDetectors sets up YuNet before BlazeFace where both are installed, since
+// each finds faces that the other misses, or BlazeFace alone.
+func (e *Engine) loadDetectors(set *models.Set) error {
+	yn, err := e.optional(set, roleYunet)
+	if err != nil {
+		return err
+	}
+	near, err := e.net(set, roleNear)
+	var missing *models.MissingError
+	if yn != nil && errors.As(err, &missing) {
+		m, _ := set.Model(roleYunet)
+		e.detector = newYunet(yn, m)
+		e.close, e.refinements = e.detector, refinements[1:2]
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	far, err := e.net(set, roleFar)
+	if err != nil {
+		return err
+	}
+	mn, _ := set.Model(roleNear)
+	mf, _ := set.Model(roleFar)
+	c := &cascade{near: newBlazeface(near, mn), far: newBlazeface(far, mf)}
+	e.detector, e.close, e.refinements = c, c.near, refinements
+	if yn != nil {
+		m, _ := set.Model(roleYunet)
+		e.detector = fallback{newYunet(yn, m), c}
+		e.close, e.refinements = e.detector, refinements[1:2]
+	}
 	return nil
 }
 
