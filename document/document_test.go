@@ -42,11 +42,8 @@ func TestNothingIsInventedWhereThereIsNoDocument(t *testing.T) {
 }
 
 func TestAnUpsideDownCardWithoutZoneIsTurnedByItsFace(t *testing.T) {
-	for seed := int64(1); seed < 200; seed++ {
+	for _, seed := range []int64{36, 195} {
 		s := clutter(t, seed)
-		if !strings.Contains(s.name, "TD1 on") || !strings.Contains(s.name, "18") {
-			continue
-		}
 		i, err := photo.Decode(s.jpeg, photo.Limits{})
 		if err != nil {
 			t.Fatal(err)
@@ -72,9 +69,7 @@ func TestAnUpsideDownCardWithoutZoneIsTurnedByItsFace(t *testing.T) {
 		if _, up := cornerError(fs[0].Quad, s.quad); !up || fs[0].Class != ID1Front || fs[0].Portrait == nil || !fs[0].Upright {
 			t.Errorf("%s: upright %v, class %s, portrait %v", s.name, up, fs[0].Class, fs[0].Portrait)
 		}
-		return
 	}
-	t.Skip("no such scene among the seeds")
 }
 
 func TestFindingAgainAndAgainKeepsMemoryFlat(t *testing.T) {

@@ -31,25 +31,31 @@ type shape struct {
 // 2007, with the focal length assumed rather than solved for, because the
 // solution degenerates when the sheet faces the camera).
 func seen(q photo.Quad, w, h float64) (shape, bool) {
-	s, ok := seenAt(q, w, h, focal)
+	side := math.Max(w, h)
+	middle := photo.Point{X: w / 2, Y: h / 2}
+	s, ok := seenFrom(q, middle, focal*side)
 	if !ok {
 		return s, false
 	}
 	s.lo, s.hi = s.aspect, s.aspect
-	for _, f := range []float64{shortest, longest} {
-		if o, ok := seenAt(q, w, h, f); ok {
-			s.lo, s.hi = math.Min(s.lo, o.aspect), math.Max(s.hi, o.aspect)
-			s.skew = math.Min(s.skew, o.skew)
+	// A photo that was cropped no longer has the lens before its middle: the
+	// other extreme is that it was cropped around the document.
+	own := photo.Point{X: (q[0].X + q[1].X + q[2].X + q[3].X) / 4, Y: (q[0].Y + q[1].Y + q[2].Y + q[3].Y) / 4}
+	for _, c := range []photo.Point{middle, own} {
+		for _, f := range []float64{shortest, longest} {
+			if o, ok := seenFrom(q, c, f*side); ok {
+				s.lo, s.hi = math.Min(s.lo, o.aspect), math.Max(s.hi, o.aspect)
+				s.skew = math.Min(s.skew, o.skew)
+			}
 		}
 	}
 	return s, true
 }
 
-func seenAt(q photo.Quad, w, h, focal float64) (shape, bool) {
-	f := focal * math.Max(w, h)
+func seenFrom(q photo.Quad, centre photo.Point, f float64) (shape, bool) {
 	var p photo.Quad
 	for i := range q {
-		p[i] = photo.Point{X: (q[i].X - w/2) / f, Y: (q[i].Y - h/2) / f}
+		p[i] = photo.Point{X: (q[i].X - centre.X) / f, Y: (q[i].Y - centre.Y) / f}
 	}
 	m, ok := squareTo(p)
 	if !ok {
