@@ -67,7 +67,7 @@ var keyForm = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
 
 // ClaimNames are the fields that claims can speak of: those that the pipeline
 // reads from documents.
-var ClaimNames = []string{"surname", "given_names", "birth_date", "document_number", "expiration_date", "issuing_state", "nationality", "sex"}
+var ClaimNames = []string{"surname", "given_names", "birth_date", "document_number", "expiry_date", "issuing_state", "nationality", "sex"}
 
 // checkClaims refuses what the pipeline could not compare. A misspelt name that
 // was accepted would be a check that is never made.

@@ -9,7 +9,7 @@ type NewSession struct {
 	Jurisdiction string            `json:"jurisdiction,omitempty" maxLength:"16" doc:"Selects the policy cell, e.g. DE."`
 	DocumentType string            `json:"document_type,omitempty" enum:"passport,id_card,residence_permit,driving_licence" doc:"Fixes the kind of document; left out, the person chooses."`
 	Locale       string            `json:"locale,omitempty" maxLength:"35" doc:"Language of the capture page (BCP 47), e.g. de."`
-	Claims       map[string]string `json:"claims,omitempty" maxProperties:"32" doc:"What you know of the person, to be compared with the document: surname, given_names, birth_date, document_number, expiration_date, issuing_state, nationality, sex; dates as 1974-08-12. Stored encrypted."`
+	Claims       map[string]string `json:"claims,omitempty" maxProperties:"32" doc:"What you know of the person, to be compared with the document: surname, given_names, birth_date, document_number, expiry_date, issuing_state, nationality, sex; dates as 1974-08-12. Stored encrypted."`
 	ExpiresIn    int               `json:"expires_in,omitempty" minimum:"60" maximum:"2592000" doc:"Seconds until the session expires unless submitted; the policy's value when left out."`
 }
 

@@ -29,7 +29,7 @@ type Case struct {
 }
 
 // FieldNames are the names of document fields in claims, findings and reports.
-var FieldNames = []string{"surname", "given_names", "birth_date", "document_number", "expiration_date", "issuing_state", "nationality", "sex"}
+var FieldNames = []string{"surname", "given_names", "birth_date", "document_number", "expiry_date", "issuing_state", "nationality", "sex"}
 
 // Field is one value read from a document. It is personal data.
 type Field struct {

@@ -32,6 +32,9 @@ type stage struct {
 	// is resumed. Nil where nothing is handed on.
 	Save func(*run) ([]artefact, error)
 	Load func(*run, artefact) error
+	// Last lists the kinds whose photo no later stage looks at: a decoded
+	// photo takes up to 36 MB.
+	Last []string
 }
 
 // stages is the pipeline, in order. The decision is not in the table: it is
@@ -41,7 +44,7 @@ var stages = []stage{
 	{Name: "document", Needs: []string{"quality"}, Timeout: 2 * time.Minute, Run: runDocument, Save: saveDocument, Load: loadDocument},
 	{Name: "mrz", Needs: []string{"document"}, Timeout: 2 * time.Minute, Run: runMRZ, Save: saveFields("mrz"), Load: loadFields},
 	{Name: "ocr", Needs: []string{"document"}, Timeout: 2 * time.Minute, Run: runOCR, Save: saveFields("visual"), Load: loadFields},
-	{Name: "barcode", Needs: []string{"document"}, Timeout: time.Minute, Run: runBarcode, Save: saveFields("barcode"), Load: loadFields},
+	{Name: "barcode", Needs: []string{"document"}, Timeout: time.Minute, Run: runBarcode, Save: saveFields("barcode"), Load: loadFields, Last: documentKinds},
 	{Name: "face", Needs: []string{"document"}, Timeout: time.Minute, Biometric: true, Run: runFace, Save: saveFace, Load: loadFace},
 	{Name: "liveness", Needs: []string{"face"}, Timeout: time.Minute, Biometric: true, Run: runLiveness},
 	{Name: "consistency", Needs: []string{"mrz", "ocr", "barcode"}, Timeout: 5 * time.Second, Run: runConsistency},
@@ -157,6 +160,12 @@ func (r *run) stage(ctx context.Context, s stage) ([]policy.Finding, error) {
 		return nil, fmt.Errorf("stage %s: %w", s.Name, err)
 	}
 	ms := float64(time.Since(start).Microseconds()) / 1000
+	for _, kind := range s.Last {
+		if p := r.photos[kind]; p != nil {
+			p.Close()
+			delete(r.photos, kind)
+		}
+	}
 	for i := range fs {
 		fs[i].Stage = s.Name
 		if fs[i].DurationMS == 0 {

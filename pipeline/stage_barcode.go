@@ -78,7 +78,7 @@ func (r *run) barcodes(ctx context.Context, kind string, p *photo.Image) (policy
 // and of older cards.
 var aamva = []struct{ id, field string }{
 	{"DCS", "surname"}, {"DAB", "surname"}, {"DAC", "given_names"}, {"DCT", "given_names"}, {"DAQ", "document_number"},
-	{"DBB", "birth_date"}, {"DBA", "expiration_date"}, {"DBC", "sex"}, {"DCG", "issuing_state"},
+	{"DBB", "birth_date"}, {"DBA", "expiry_date"}, {"DBC", "sex"}, {"DCG", "issuing_state"},
 }
 
 // licenceFields are the fields of a licence. Error correction makes a barcode's
@@ -92,7 +92,7 @@ func licenceFields(l *barcode.Licence) []Field {
 			continue
 		}
 		switch a.field {
-		case "birth_date", "expiration_date":
+		case "birth_date", "expiry_date":
 			iso, ok := barcode.Date(v)
 			if !ok {
 				continue

@@ -65,7 +65,7 @@ func runConsistency(_ context.Context, r *run) ([]policy.Finding, error) {
 var mismatchCodes = map[string]policy.Code{
 	"surname": "consistency.name_mismatch", "given_names": "consistency.name_mismatch",
 	"document_number": "consistency.document_number_mismatch", "birth_date": "consistency.birth_date_mismatch",
-	"expiration_date": "consistency.expiry_date_mismatch", "sex": "consistency.sex_mismatch",
+	"expiry_date": "consistency.expiry_date_mismatch", "sex": "consistency.sex_mismatch",
 	"nationality": "consistency.nationality_mismatch", "issuing_state": "consistency.nationality_mismatch",
 }
 
@@ -111,7 +111,7 @@ func likeness(a, b Field, cutA bool) (float64, bool) {
 	switch a.Name {
 	case "surname", "given_names":
 		return nameLikeness(a.Value, b.Value, cutA, false)
-	case "birth_date", "expiration_date":
+	case "birth_date", "expiry_date":
 		x, y := a.Value, b.Value
 		if len(x) > len(y) {
 			x, y = y, x
@@ -214,19 +214,19 @@ func (r *run) checkDates(f *policy.Finding, sources map[string]map[string]Field)
 	}
 	day := r.c.AsOf.UTC().Truncate(24 * time.Hour)
 	birth, birthSure, hasBirth := dated(sources, "birth_date")
-	expiry, expirySure, hasExpiry := dated(sources, "expiration_date")
+	expiry, expirySure, hasExpiry := dated(sources, "expiry_date")
 	if hasExpiry && expiry.Before(day) { // valid to the end of its last day
 		if expirySure {
-			f.Assert("document.expired", "expiration_date")
+			f.Assert("document.expired", "expiry_date")
 		} else {
-			f.Assert("system.not_evaluated", "expiration_date")
+			f.Assert("system.not_evaluated", "expiry_date")
 		}
 	}
 	if hasBirth && birthSure && birth.After(day) {
 		f.Assert("consistency.impossible_date", "birth_date")
 	}
 	if hasBirth && hasExpiry && birthSure && expirySure && !birth.Before(expiry) {
-		f.Assert("consistency.impossible_date", "expiration_date")
+		f.Assert("consistency.impossible_date", "expiry_date")
 	}
 	if r.cell.MinimumAge != nil && *r.cell.MinimumAge > 0 {
 		switch comesOfAge := birth.AddDate(*r.cell.MinimumAge, 0, 0); {

@@ -167,9 +167,9 @@ func (r *run) zoneGlare(kind string, s *sighting) []policy.Measure {
 // fieldNames maps the names of packages mrz and ocr to ours.
 var fieldNames = map[string]string{
 	"surname": "surname", "givenNames": "given_names", "documentNumber": "document_number", "birthDate": "birth_date",
-	"expirationDate": "expiration_date", "issuingState": "issuing_state", "nationality": "nationality", "sex": "sex",
+	"expirationDate": "expiry_date", "issuingState": "issuing_state", "nationality": "nationality", "sex": "sex",
 	"given_names": "given_names", "document_number": "document_number", "birth_date": "birth_date",
-	"expiry_date": "expiration_date", "issuing_state": "issuing_state",
+	"expiry_date": "expiry_date", "issuing_state": "issuing_state",
 }
 
 func fieldName(s string) string {
@@ -189,7 +189,7 @@ func zoneFields(d *mrz.Document, res *reader.Result) []Field {
 		{Name: "given_names", Value: fd.GivenNames},
 		{Name: "document_number", Value: fd.DocumentNumber, Verified: sure(d.Checks.DocumentNumber)},
 		{Name: "birth_date", Value: in.BirthDate, Verified: sure(d.Checks.BirthDate)},
-		{Name: "expiration_date", Value: in.ExpirationDate, Verified: sure(d.Checks.ExpirationDate)},
+		{Name: "expiry_date", Value: in.ExpirationDate, Verified: sure(d.Checks.ExpirationDate)},
 		{Name: "issuing_state", Value: fd.IssuingState},
 		{Name: "nationality", Value: fd.Nationality},
 		{Name: "sex", Value: in.Sex},
