@@ -82,6 +82,57 @@ func auc(ms []measured, name, label string, lowIsWorse bool) (float64, int) {
 	return worse / max(1, pairs), n
 }
 
+// bounds are the thresholds that docs/quality.md proposes, with the label each
+// is meant to catch.
+var bounds = []struct {
+	measure, label string
+	low            bool // below is worse
+	at             float64
+}{
+	{"document.sharpness", "blur", true, 1.5},
+	{"document.motion", "blur_motion", false, 1.45},
+	{"document.glare_area", "glare", false, 0.03},
+	{"document.glare_mrz", "glare_mrz", false, 0.05},
+	{"document.exposure_dark", "dark", false, 0.7},
+	{"document.exposure_bright", "overexposed", false, 0.5},
+	{"document.contrast", "blur", true, 0.25},
+	{"document.shadow", "shadow", false, 0.45},
+	{"document.resolution_dpi", "lowres", true, 110},
+	{"document.perspective_deg", "tilt", false, 18},
+	{"document.compression", "compressed", false, 2.5},
+	{"document.saturation", "greyscale", true, 0.02},
+	{"document.cut_off", "cropped", false, 0.5},
+	{"photo.sharpness", "blur", true, 200},
+	{"photo.exposure_dark", "dark", false, 0.7},
+	{"photo.exposure_bright", "overexposed", false, 0.4},
+	{"photo.screenshot", "compressed", false, 0.9},
+}
+
+// logRates says how often each bound refuses a good photo and passes a bad one.
+func logRates(t *testing.T, ms []measured) {
+	for _, b := range bounds {
+		var alarms, good, missed, bad, blind int
+		for _, m := range ms {
+			v, ok := m.values[b.measure]
+			refused := (v < b.at) == b.low && v != b.at
+			switch {
+			case m.label == "good" && ok:
+				good++
+				if refused {
+					alarms++
+				}
+			case m.label == b.label || b.label == "blur" && strings.HasPrefix(m.label, "blur") || b.label == "glare" && strings.HasPrefix(m.label, "glare"):
+				if bad++; !ok {
+					blind++
+				} else if !refused {
+					missed++
+				}
+			}
+		}
+		t.Logf("%-26s at %-5g refuses %d of %d good, passes %d of %d %s, not measured on %d", b.measure, b.at, alarms, good, missed, bad, b.label, blind)
+	}
+}
+
 func dataRoot() string {
 	if d := os.Getenv("PROOFLINE_DATA"); d != "" {
 		return d
@@ -129,6 +180,7 @@ func TestBlurAndGlareAreToldFromGoodOnLabelledPhotos(t *testing.T) {
 			t.Errorf("%s tells %s with AUC %.3f, want %.2f", c.measure, c.label, a, c.least)
 		}
 	}
+	logRates(t, ms)
 }
 
 // PROOFLINE_DEGRADED sets how many seeds of every degradation are drawn; the
@@ -174,6 +226,7 @@ func TestMeasuresFollowTheDegradation(t *testing.T) {
 	}
 	if n > 2 {
 		logDistribution(t, ms)
+		logRates(t, ms)
 	}
 }
 
