@@ -7,14 +7,15 @@ import (
 )
 
 // A pattern has one letter per place of a line: L letter or filler, D digit
-// or filler, C check digit, S sex, X anything (Doc 9303 parts 4 to 7, §4.2).
-// Lower case means that no check digit covers the place.
+// or filler, C check digit, S sex, X anything, and the first letter of the
+// document code: P passport, V visa, I card (Doc 9303 parts 4 to 7). Lower
+// case means that no check digit covers the place.
 var patterns = map[mrz.Layout][]string{
-	mrz.TD1:  {"lllll" + rep("X", 9) + "C" + rep("X", 15), "DDDDDDCsDDDDDDClll" + rep("X", 11) + "C", rep("l", 30)},
-	mrz.TD2:  {rep("l", 36), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("X", 7) + "C"},
-	mrz.TD3:  {rep("l", 44), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("X", 14) + "CC"},
-	mrz.MRVA: {rep("l", 44), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("x", 16)},
-	mrz.MRVB: {rep("l", 36), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("x", 8)},
+	mrz.TD1:  {"illll" + rep("X", 9) + "C" + rep("X", 15), "DDDDDDCsDDDDDDClll" + rep("X", 11) + "C", rep("l", 30)},
+	mrz.TD2:  {"i" + rep("l", 35), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("X", 7) + "C"},
+	mrz.TD3:  {"p" + rep("l", 43), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("X", 14) + "CC"},
+	mrz.MRVA: {"v" + rep("l", 43), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("x", 16)},
+	mrz.MRVB: {"v" + rep("l", 35), rep("X", 9) + "ClllDDDDDDCsDDDDDDC" + rep("x", 8)},
 	mrz.FrenchNationalID: {"LLLLL" + rep("L", 25) + rep("X", 6),
 		rep("X", 12) + "C" + rep("L", 14) + "DDDDDDCSC"},
 }
@@ -42,6 +43,9 @@ var weights = func() map[byte][gap]float64 {
 		w[kind] = v
 	}
 	set('L', alphabet[10:], "")
+	set('P', "P", "")
+	set('V', "V", "")
+	set('I', "ACI", "P")
 	set('D', alphabet[:10], "<")
 	set('C', alphabet[:10], "<")
 	set('S', "MF<", "X")
