@@ -149,8 +149,12 @@ func TestErrorRatesOnTheDevelopmentSplit(t *testing.T) {
 		}
 		r := calibrate.Summarise(name, trials, targets, 1000)
 		reports = append(reports, r)
-		// docsim_celeb5 has 25 genuine pairs, some of faces half hidden.
-		if r.Failures.Errors > 0 || r.AUC < 0.98 && name != "docsim_celeb5" {
+		// The celeb5 sets have blurred and half hidden faces.
+		floor := 0.99
+		if strings.HasSuffix(name, "celeb5") {
+			floor = 0.93
+		}
+		if r.Failures.Errors > 0 || r.AUC < floor {
 			t.Errorf("%s: AUC %.4f, %d comparisons without a face", name, r.AUC, r.Failures.Errors)
 		}
 		s := calibrate.Of(trials)

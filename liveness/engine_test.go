@@ -228,6 +228,7 @@ func TestTheLabelledPhotosAreInTheRightOrder(t *testing.T) {
 			return *r.Score
 		}
 		live, print, screen := score("minivision__T1.jpg"), score("minivision__F1.jpg"), score("minivision__F2.jpg")
+		t.Logf("%s: live %.3f, print %.3f, screen %.3f", profile, live, print, screen)
 		if live < 0.7 || print > 0.3 || screen > 0.3 {
 			t.Errorf("%s: live %.3f, print %.3f, screen %.3f", profile, live, print, screen)
 		}
