@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -48,6 +50,10 @@ func (f *fetcher) fromURL(ctx context.Context, m Model, s Source, part string) e
 		last = err
 		var status *StatusError
 		var mismatch *MismatchError
+		var dns *net.DNSError
+		if errors.As(err, &dns) && dns.IsNotFound { // no such host, or no network: waiting does not help
+			break
+		}
 		if ctx.Err() != nil || errors.As(err, &mismatch) || (errors.As(err, &status) && !status.retryable()) {
 			break
 		}
@@ -131,11 +137,15 @@ func rangeStart(h string) int64 {
 	return n
 }
 
-// cause prefers the reason for which a request was cancelled to the bare
-// "context canceled" that the HTTP client reports.
+// cause is what went wrong with a request: the reason for which it was
+// cancelled rather than the HTTP client's bare "context canceled".
 func cause(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); c != nil {
 		return c
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) { // it repeats the address, which the caller names
+		return ue.Err
 	}
 	return err
 }
