@@ -63,6 +63,15 @@ unit: build models ## every test; requires all servers, the browser and the mode
 	@scripts/tools.sh s3
 	@$(ENV) PROOFLINE_REQUIRE=all go test -timeout 20m ./...
 
+SCHEDULES ?= 10000
+CHAOS_CASES ?= 2000
+
+.PHONY: chaos
+chaos: ## the failure tests in their long form: SCHEDULES simulated, CHAOS_CASES on real servers
+	@scripts/tools.sh s3
+	@$(ENV) PROOFLINE_REQUIRE=all go test ./session -count=1 -v -timeout 3h -run UnderAnySchedule -rapid.checks=$(SCHEDULES)
+	@$(ENV) PROOFLINE_REQUIRE=all PROOFLINE_CHAOS_CASES=$(CHAOS_CASES) go test ./pipeline -count=1 -v -timeout 3h -run Chaos
+
 .PHONY: race
 race: ## the concurrency-heavy packages under the race detector
 	@$(ENV) PROOFLINE_REQUIRE=all go test -race -short -timeout 20m $(RACE)

@@ -237,6 +237,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m,
+		// The PostgreSQL cluster that tests share ends with the process.
+		goleak.IgnoreAnyFunction("github.com/proofline/proofline/internal/testserver.(*process).startOnce.func1"),
 		// go-redis closes its pool's connections in the background.
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"),
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/maintnotifications.(*CircuitBreakerManager).cleanupLoop"))

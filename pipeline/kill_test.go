@@ -19,6 +19,9 @@ import (
 // helper runs this test binary as a worker process when the environment says
 // so. It never returns then: the test kills it.
 func helper() bool {
+	if n := os.Getenv(beNode); n != "" {
+		runNode(n)
+	}
 	dir := os.Getenv("PROOFLINE_TEST_WORKER")
 	if dir == "" {
 		return false
