@@ -8,8 +8,9 @@
 // holds; each one is also reported by itself in Checks, and everything odd
 // about the content is in Errors with its line and column.
 //
-// Field positions come from Doc 9303-4 §4.2 (TD3), 9303-5 §4.2 (TD1), 9303-6
-// §4.2 (TD2) and 9303-7 §§4-5 (MRV-A, MRV-B); check digits, dates, names and
-// state codes from 9303-3 §§4-6. The package is pure Go and needs no image
-// library; mrz/reader finds and reads the lines in a photo.
+// Field positions come from Doc 9303 (eighth edition, 2021) parts 4 (TD3), 5
+// (TD1) and 6 (TD2), §4.2 of each, and part 7 §§4.2 and 7.2 (MRV-A, MRV-B);
+// check digits, dates, names and state codes from 9303-3 §§4-6. The package is
+// pure Go and needs no image library; mrz/reader finds and reads the lines in
+// a photo.
 package mrz

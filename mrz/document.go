@@ -98,7 +98,8 @@ type Interpreted struct {
 	IssuingStateName        string `json:"issuingStateName,omitempty"`
 	NationalityName         string `json:"nationalityName,omitempty"`
 	// NamesTruncated is true when the name field has no room left at its end,
-	// which 9303-3 §4.6 makes the mark of a possibly shortened name.
+	// which is the mark of a possibly shortened name (9303-4 §4.2.3, the
+	// same in parts 5 to 7).
 	NamesTruncated bool `json:"namesTruncated,omitempty"`
 	// SingleName is true when the field holds no secondary identifier.
 	SingleName         bool `json:"singleName,omitempty"`

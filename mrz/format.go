@@ -62,7 +62,7 @@ func (b *builder) lines(l ...string) ([]string, error) {
 
 // names joins the identifiers with a double filler and shortens them to n:
 // first the secondary one, and the primary one only as far as leaves room for
-// an initial (9303-3 §4.6).
+// an initial (9303-4 §4.2.2.1, the same in parts 5 to 7).
 func (b *builder) names(surname, given string, n int) string {
 	s, g := strings.ReplaceAll(surname, " ", "<"), strings.ReplaceAll(given, " ", "<")
 	if g != "" {

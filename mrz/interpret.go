@@ -67,8 +67,8 @@ var positions = map[Layout]struct{ state, nationality, birth, expiry, sex positi
 	SwissDrivingLicense:  {state: position{2, 3}, birth: position{2, 20}},
 }
 
-// documentType follows 9303-4 §4.2.2 (P), 9303-5 and -6 (A, C, I; AC for crew
-// members) and 9303-7 (V).
+// documentType follows 9303-4 §4.4 (P), note k to 9303-5 and -6 §4.2.2 (A, C,
+// I), 9303-5 appendix C (AC for crew members) and 9303-7 §§4.2.2, 7.2.2 (V).
 func documentType(l Layout, code string) string {
 	switch {
 	case l == FrenchDrivingLicense || l == SwissDrivingLicense:

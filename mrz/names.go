@@ -43,7 +43,7 @@ func (d *Document) setNames(line, col int, s string) {
 	}
 	for i := 0; i < len(s); i++ {
 		if s[i] >= '0' && s[i] <= '9' {
-			// 9303-3 §4.6: digits are written as letters or left out.
+			// 9303-3 §4.6: numeric characters shall not be used in it.
 			d.fail(&Error{Code: CodeLetters, Line: line, Column: col + i, Field: "surname", Detail: "digit in the name field"})
 			return
 		}

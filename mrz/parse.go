@@ -58,7 +58,7 @@ func (d *Document) parseTD1() {
 }
 
 // parseTwoLines follows 9303-6 §4.2.2 (TD2), 9303-4 §4.2.2 (TD3) and 9303-7
-// §§4.2.2, 5.2.2 (visas): the first 28 columns of line 2 agree.
+// §§4.2.2, 7.2.2 (visas): the first 28 columns of line 2 agree.
 func (d *Document) parseTwoLines(width int) {
 	a, b := d.Lines[0], d.Lines[1]
 	f := &d.Fields
@@ -132,7 +132,7 @@ func (d *Document) parseSwissLicence() {
 
 // setNumber reads a document number that may continue in the optional data:
 // a filler in place of the check digit, then the rest of the number, its check
-// digit and a filler (9303-5 §4.2.2, 9303-6 §4.2.2).
+// digit and a filler (note j to 9303-5 §4.2.2 and to 9303-6 §4.2.2).
 func (d *Document) setNumber(line, col int, number string, digit byte, optional string, rest *string) {
 	if digit != '<' || optional[0] == '<' {
 		d.Fields.DocumentNumber, *rest = trimEnd(number), spaced(optional)

@@ -9,7 +9,8 @@ import (
 
 // spelled gives the transliterations that 9303-3 §6 recommends, first the
 // table's first choice; where it allows several, all of them, since states
-// differ. Letters with marks that are not listed lose the mark.
+// differ, and O for Ø, which it does not list but which is printed. Letters
+// with marks that are not listed lose the mark.
 var spelled = map[rune][]string{
 	// Table A: Latin letters.
 	'À': {"A"}, 'Á': {"A"}, 'Â': {"A"}, 'Ã': {"A"}, 'Ä': {"AE", "A"}, 'Å': {"AA", "A"}, 'Æ': {"AE"}, 'Ç': {"C"},
@@ -25,13 +26,15 @@ var spelled = map[rune][]string{
 	'Ŧ': {"T"}, 'Ũ': {"U"}, 'Ū': {"U"}, 'Ŭ': {"U"}, 'Ů': {"U"}, 'Ű': {"U"}, 'Ų': {"U"}, 'Ŵ': {"W"}, 'Ŷ': {"Y"},
 	'Ÿ': {"Y"}, 'Ź': {"Z"}, 'Ż': {"Z"}, 'Ž': {"Z"}, 'Ə': {"A", "E"}, 'Ơ': {"O"}, 'Ư': {"U"},
 	// Table B: Cyrillic letters. States with other choices print theirs, so
-	// the second spellings are those of Belarus, Bulgaria, Serbia and Ukraine.
+	// the second spellings are those of Belarus, Bulgaria, Serbia, Ukraine and
+	// North Macedonia.
 	'А': {"A"}, 'Б': {"B"}, 'В': {"V"}, 'Г': {"G", "H"}, 'Д': {"D"}, 'Е': {"E", "IE", "YE"}, 'Ё': {"E", "IO"}, 'Ж': {"ZH", "Z"},
 	'З': {"Z"}, 'И': {"I", "Y"}, 'Й': {"I", "Y"}, 'К': {"K"}, 'Л': {"L"}, 'М': {"M"}, 'Н': {"N"}, 'О': {"O"},
 	'П': {"P"}, 'Р': {"R"}, 'С': {"S"}, 'Т': {"T"}, 'У': {"U"}, 'Ф': {"F"}, 'Х': {"KH", "H"}, 'Ц': {"TS", "C"},
 	'Ч': {"CH", "C"}, 'Ш': {"SH", "S"}, 'Щ': {"SHCH", "SHT"}, 'Ъ': {"IE", ""}, 'Ы': {"Y"}, 'Ь': {""}, 'Э': {"E"},
 	'Ю': {"IU", "YU"}, 'Я': {"IA", "YA"}, 'Ґ': {"G"}, 'Є': {"IE", "YE"}, 'І': {"I"}, 'Ї': {"I", "YI"}, 'Ў': {"U"},
-	'Ђ': {"D", "DJ"}, 'Ј': {"J"}, 'Љ': {"LJ"}, 'Њ': {"NJ"}, 'Ћ': {"C"}, 'Џ': {"DZ"}, 'Ѓ': {"G"}, 'Ќ': {"K"}, 'Ѕ': {"DZ"},
+	'Ђ': {"D", "DJ"}, 'Ј': {"J"}, 'Љ': {"LJ"}, 'Њ': {"NJ"}, 'Ћ': {"C"}, 'Џ': {"DZ", "DJ"}, 'Ѓ': {"G", "GJ"}, 'Ќ': {"K", "KJ"}, 'Ѕ': {"DZ"},
+	'Ѫ': {"U"}, 'Ѵ': {"Y"}, 'Ғ': {"G"}, 'Һ': {"C"},
 	// Greek, by ISO 843 as Greek and Cypriot passports print it.
 	'Α': {"A"}, 'Β': {"V"}, 'Γ': {"G"}, 'Δ': {"D"}, 'Ε': {"E"}, 'Ζ': {"Z"}, 'Η': {"I"}, 'Θ': {"TH"}, 'Ι': {"I"},
 	'Κ': {"K"}, 'Λ': {"L"}, 'Μ': {"M"}, 'Ν': {"N"}, 'Ξ': {"X"}, 'Ο': {"O"}, 'Π': {"P"}, 'Ρ': {"R"}, 'Σ': {"S"},
@@ -91,7 +94,7 @@ const maxName = 256
 // of a name printed elsewhere, in any of the spellings that 9303-3 §6 allows.
 // Spaces and fillers do not count, since states join and split name parts
 // differently. With truncated set the zone's name need only be how the other
-// begins, or have shortened it part by part (9303-3 §4.6).
+// begins, or have shortened it part by part (9303-4 §4.2.3).
 func NameMatches(zone, printed string, truncated bool) bool {
 	if len(zone) > maxName || len(printed) > 4*maxName {
 		return false

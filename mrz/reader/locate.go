@@ -11,9 +11,9 @@ import (
 // The search for lines works on the photo reduced to these longer sides. In
 // each, one closing kernel joins characters whose pitch is between
 // kernel/1.4 and kernel/0.5 pixels but not neighbouring lines, which are 2.5
-// pitches apart (9303-3 §4.3: 10 characters and 4 lines an inch). The levels
-// overlap so that a zone between 0.5 % and 3.6 % of the longer side per
-// character is joined in at least one.
+// pitches apart (2.54 mm and, on two lines, 6.35 mm: 9303-3 §4.4 and figures
+// of parts 4 to 7). The levels overlap so that a zone between 0.5 % and 3.6 %
+// of the longer side per character is joined in at least one.
 var searchSides = []int{1200, 760, 480}
 
 const (
