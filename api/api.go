@@ -27,6 +27,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
@@ -128,7 +129,7 @@ func New(d Deps) http.Handler {
 	a.gates = semaphore.NewWeighted(int64(a.limits.Gates))
 
 	root := chi.NewRouter()
-	root.Use(observe(a.log, a.metrics), securityHeaders)
+	root.Use(observe(a.log, a.metrics), securityHeaders, middleware.GetHead)
 	root.NotFound(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("not_found", "")) })
 	root.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("method_not_allowed", "")) })
 	root.Get("/", a.index)

@@ -80,11 +80,9 @@ func (a *api) giveConsent(ctx context.Context, in *consentInput) (*statusOutput,
 	return a.statusOf(ctx, ses)
 }
 
-type submitInput struct {
-	Body struct{} `required:"false"`
-}
-
-func (a *api) submit(ctx context.Context, _ *submitInput) (*statusOutput, error) {
+// submit takes no body: `curl -X POST` is enough, and what a client sends all
+// the same is not read.
+func (a *api) submit(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	ses, err := a.mine(ctx)
 	if err != nil {
 		return nil, fromError(err)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -121,7 +122,7 @@ func observe(log *slog.Logger, m *metrics) func(http.Handler) http.Handler {
 			defer func() {
 				m.inFlight.Dec()
 				if v := recover(); v != nil {
-					if v == http.ErrAbortHandler {
+					if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 						panic(v)
 					}
 					// The value of a panic can quote its input; its type can not.

@@ -1,6 +1,7 @@
 package mrz
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := ParseText(text)
 		if err != nil {
-			if _, ok := err.(*Error); !ok {
+			var typed *Error
+			if !errors.As(err, &typed) {
 				t.Fatalf("untyped error %v", err)
 			}
 			return

@@ -100,7 +100,7 @@ func NameMatches(zone, printed string, truncated bool) bool {
 		return false
 	}
 	z := strings.Join(strings.FieldsFunc(zone, func(r rune) bool { return r == ' ' || r == '<' }), "")
-	letters := []rune(strings.Join(tokens(printed), ""))
+	letters := strings.Join(tokens(printed), "")
 	// at[i] tells whether z[:i] spells the letters so far.
 	at := map[int]bool{0: true}
 	for _, r := range letters {

@@ -348,29 +348,29 @@ func (p *Policy) Cell(c Context) Cell {
 	return p.Defaults.overlay(best)
 }
 
-// overlay returns d with everything that c names replaced.
-func (d Cell) overlay(c Cell) Cell {
-	out := d
-	out.Name, out.Match = c.Name, c.Match
+// overlay returns the cell with everything that o names replaced.
+func (c Cell) overlay(o Cell) Cell {
+	out := c
+	out.Name, out.Match = o.Name, o.Match
 	for _, s := range []struct{ dst, src *[]string }{
-		{&out.Evidence, &c.Evidence}, {&out.Checks, &c.Checks}, {&out.Documents, &c.Documents}, {&out.Attributes, &c.Attributes},
+		{&out.Evidence, &o.Evidence}, {&out.Checks, &o.Checks}, {&out.Documents, &o.Documents}, {&out.Attributes, &o.Attributes},
 	} {
 		if *s.src != nil {
 			*s.dst = *s.src
 		}
 	}
-	if c.Resubmissions != nil {
-		out.Resubmissions = c.Resubmissions
+	if o.Resubmissions != nil {
+		out.Resubmissions = o.Resubmissions
 	}
-	if c.MinimumAge != nil {
-		out.MinimumAge = c.MinimumAge
+	if o.MinimumAge != nil {
+		out.MinimumAge = o.MinimumAge
 	}
-	if c.Expires != 0 {
-		out.Expires = c.Expires
+	if o.Expires != 0 {
+		out.Expires = o.Expires
 	}
-	out.Thresholds = merge(d.Thresholds, c.Thresholds)
-	out.Actions = merge(d.Actions, c.Actions)
-	out.Retention = merge(d.Retention, c.Retention)
+	out.Thresholds = merge(c.Thresholds, o.Thresholds)
+	out.Actions = merge(c.Actions, o.Actions)
+	out.Retention = merge(c.Retention, o.Retention)
 	return out
 }
 

@@ -79,7 +79,11 @@ func TestDecideGivesTheOutcomeThatTheFindingsCallFor(t *testing.T) {
 		{"an uncertain match is reviewed", 1, Context{}, with(func(f []Finding) []Finding { f[2].Measures[0].Value = 0.3; return f }), PendingReview, "biometric.face_match_uncertain"},
 		{"a cell overrides an action", 1, Context{Jurisdiction: "ES"}, with(func(f []Finding) []Finding { f[2].Measures[0].Value = 0.3; return f }), Rejected, "biometric.face_match_uncertain"},
 		{"a required check that is missing is never a pass", 1, Context{}, goodCase()[:2], PendingReview, "system.not_evaluated"},
-		{"a required check that was not evaluated is never a pass", 1, Context{}, with(func(f []Finding) []Finding { f[2] = finding("face", "case"); f[2].Assert("system.stage_failed", ""); return f }), PendingReview, "system.not_evaluated system.stage_failed"},
+		{"a required check that was not evaluated is never a pass", 1, Context{}, with(func(f []Finding) []Finding {
+			f[2] = finding("face", "case")
+			f[2].Assert("system.stage_failed", "")
+			return f
+		}), PendingReview, "system.not_evaluated system.stage_failed"},
 		{"a measure that is no number is never a pass", 1, Context{}, with(func(f []Finding) []Finding { f[2].Measures[0].Value = math.NaN(); return f }), PendingReview, "system.not_evaluated"},
 		{"a code of a newer version is reviewed", 1, Context{}, with(func(f []Finding) []Finding { f[1].Assert("document.from_the_future", ""); return f }), PendingReview, "document.from_the_future system.not_evaluated"},
 		{"notes do not stand in the way", 1, Context{}, with(func(f []Finding) []Finding { f[1].Assert("document.mrz_repaired", "document_number"); return f }), Approved, ""},

@@ -18,10 +18,9 @@ import (
 // walker drives one tab and fails the test at the first step that does not
 // come.
 type walker struct {
-	t    *testing.T
-	ctx  context.Context
-	axe  string
-	shot int
+	t   *testing.T
+	ctx context.Context
+	axe string
 }
 
 func (w *walker) do(what string, steps ...chromedp.Action[chromedp.Void]) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -47,7 +48,8 @@ func program(args ...string) *exec.Cmd {
 }
 
 func exitCode(err error) int {
-	if e, ok := err.(*exec.ExitError); ok {
+	var e *exec.ExitError
+	if errors.As(err, &e) {
 		return e.ExitCode()
 	}
 	if err != nil {
@@ -158,7 +160,7 @@ func startServer(t *testing.T, env []string, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, env: env, log: filepath.Join(t.TempDir(), "log")}
 	s.address = freePort(t)
-	s.args = append(args, "--listen", s.address)
+	s.args = append(append([]string{}, args...), "--listen", s.address)
 	s.start()
 	t.Cleanup(func() {
 		s.end(syscall.SIGTERM)

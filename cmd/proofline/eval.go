@@ -19,6 +19,8 @@ type evalCmd struct {
 	Face     evalFaceCmd     `cmd:"" help:"Compare pairs of faces: FMR, FNMR, AUC."`
 	Liveness evalLivenessCmd `cmd:"" help:"Score live and attack images: APCER per species, BPCER."`
 	Quality  evalQualityCmd  `cmd:"" help:"Measure image quality: AUC per measure and label."`
+
+	MRZCurves evalMRZCurvesCmd `cmd:"" name:"mrz-curves" help:"Plot how MRZ reading holds up as photos get worse."`
 }
 
 // evalFlags are common to all evaluations.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 
@@ -134,11 +133,4 @@ func setNames[T any](m map[string]T) []string {
 		names = append(names, "all")
 	}
 	return names
-}
-
-func percent(v float64) string {
-	if math.IsNaN(v) {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f %%", 100*v)
 }

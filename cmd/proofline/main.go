@@ -129,7 +129,9 @@ func oneTesseractThread() {
 	if err != nil {
 		return
 	}
-	os.Setenv("OMP_THREAD_LIMIT", "1")
+	if os.Setenv("OMP_THREAD_LIMIT", "1") != nil {
+		return
+	}
 	// On failure the process goes on; recognition is only slower.
 	_ = syscall.Exec(exe, os.Args, os.Environ())
 }

@@ -19,8 +19,6 @@ type sheet struct {
 	lines    []string
 }
 
-var black = rgb(0x15161c)
-
 func color2(v uint32) *image.Uniform { return image.NewUniform(rgb(v)) }
 
 // passport composes the data page of 9303-4: header, portrait on the left,
