@@ -60,7 +60,7 @@ vet: ## go vet
 
 .PHONY: unit
 unit: build models ## every test; requires all servers, the browser and the models
-	@scripts/tools.sh s3
+	@scripts/tools.sh s3 web
 	@$(ENV) PROOFLINE_REQUIRE=all go test -timeout 20m ./...
 
 SCHEDULES ?= 10000
@@ -68,7 +68,7 @@ CHAOS_CASES ?= 2000
 
 .PHONY: chaos
 chaos: ## the failure tests in their long form: SCHEDULES simulated, CHAOS_CASES on real servers
-	@scripts/tools.sh s3
+	@scripts/tools.sh s3 web
 	@$(ENV) PROOFLINE_REQUIRE=all go test ./session -count=1 -v -timeout 3h -run UnderAnySchedule -rapid.checks=$(SCHEDULES)
 	@$(ENV) PROOFLINE_REQUIRE=all PROOFLINE_CHAOS_CASES=$(CHAOS_CASES) go test ./pipeline -count=1 -v -timeout 3h -run Chaos
 

@@ -3,7 +3,10 @@
 # golangci-lint (about 4 minutes on 2 cores) and versitygw, the S3 server that
 # storage is tested against (about 3 minutes).
 #
-#   scripts/tools.sh [lint] [s3]     (both are the default)
+# and installs the toolchain of the capture page (esbuild, TypeScript, axe) that
+# web's tests rebuild and check the page with.
+#
+#   scripts/tools.sh [lint] [s3] [web]     (all are the default)
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
@@ -23,12 +26,23 @@ build() { # name, package, version
 	ln -sfn "../$name-$version/$name" "$root/.tools/bin/$name"
 }
 
-[ $# -gt 0 ] || set -- lint s3
+# The lock file pins every version; install scripts stay off.
+web() {
+	if [ web/capture/node_modules/.package-lock.json -nt web/capture/package-lock.json ]; then
+		return
+	fi
+	say "installing the capture page's toolchain through npm"
+	npm ci --prefix web/capture --ignore-scripts --no-audit --no-fund --silent || die "npm could not install the capture page's toolchain"
+	touch web/capture/node_modules/.package-lock.json
+}
+
+[ $# -gt 0 ] || set -- lint s3 web
 for tool in "$@"; do
 	case "$tool" in
 	lint) build golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;
 	s3) build versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0 ;;
-	*) die "there are the tools lint and s3, not $tool" ;;
+	web) web ;;
+	*) die "there are the tools lint, s3 and web, not $tool" ;;
 	esac
 done
 say "tools are in .tools/bin"
