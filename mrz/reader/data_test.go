@@ -35,7 +35,7 @@ func dataRoot(t testing.TB) string {
 
 // processorTime is what the process has used, so that figures do not depend
 // on what else the machine does.
-func processorTime(t *testing.T) time.Duration {
+func processorTime(t testing.TB) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		t.Fatal(err)

@@ -3,9 +3,7 @@ package reader
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -154,36 +152,6 @@ func TestReadersWorkSideBySideAndStopWithTheContext(t *testing.T) {
 	r.Close()
 	if _, err := r.Read(t.Context(), m); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed reader: %v", err)
-	}
-}
-
-func TestReadingKeepsNoMemory(t *testing.T) {
-	r := openReader(t, 1)
-	m, _ := photoOf(t, 6, specimen.TD3, specimen.GoodCamera(6))
-	resident := func() int {
-		b, err := os.ReadFile("/proc/self/statm")
-		if err != nil {
-			t.Skip(err)
-		}
-		var size, pages int
-		if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
-			t.Fatal(err)
-		}
-		return pages * os.Getpagesize() >> 20
-	}
-	read := func(n int) {
-		for range n {
-			if _, err := r.Read(t.Context(), m); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	read(10)
-	before := resident()
-	read(30)
-	// One image kept per read would be 60 MiB.
-	if grown := resident() - before; grown > 40 {
-		t.Errorf("resident memory grew by %d MiB over 30 reads", grown)
 	}
 }
 
