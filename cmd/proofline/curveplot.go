@@ -33,12 +33,12 @@ func plotCurves(curves []curve, rates [][]levelRates) []byte {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" font-family="sans-serif" font-size="11">`+"\n", w, h, w, h)
 	fmt.Fprintf(&b, `<title>MRZ reading under degradation</title><rect width="%g" height="%g" fill="white"/>`+"\n", w, h)
 	legend := []struct{ colour, dash, text string }{
-		{exactColour, "", "read exactly, with 95 % interval"}, {validColour, "5 3", "read exactly and called valid"},
+		{exactColour, "none", "read exactly, with 95 % interval"}, {validColour, "5 3", "read exactly and called valid"},
 	}
 	for i, l := range legend {
 		x := panelLeft + float64(i)*240
-		fmt.Fprintf(&b, `<path d="M%g 20h28" stroke="%s" stroke-width="2" stroke-dasharray="%s"/><text x="%g" y="24" font-size="12">%s</text>`+"\n",
-			x, l.colour, l.dash, x+34, l.text)
+		fmt.Fprintf(&b, `<line x1="%g" y1="20" x2="%g" y2="20" stroke="%s" stroke-width="2" stroke-dasharray="%s"/><text x="%g" y="24" font-size="12">%s</text>`+"\n",
+			x, x+28, l.colour, l.dash, x+34, l.text)
 	}
 	for i, c := range curves {
 		fmt.Fprintf(&b, `<g transform="translate(%g %g)">`+"\n", panelW*float64(i%plotColumns), plotHead+panelH*float64(i/plotColumns))
@@ -57,8 +57,8 @@ func plotPanel(b *bytes.Buffer, c curve, rates []levelRates) {
 	y := func(p float64) float64 { return panelH - panelBottom - p*(panelH-panelTop-panelBottom) }
 	fmt.Fprintf(b, `<text x="%g" y="%g" font-size="13" font-weight="bold">%s</text>`+"\n", panelLeft, panelTop-12, html.EscapeString(c.name))
 	for _, p := range []float64{0, 0.25, 0.5, 0.75, 1} {
-		fmt.Fprintf(b, `<path d="M%g %.1fH%g" stroke="#ddd"/><text x="%g" y="%.1f" text-anchor="end">%g %%</text>`+"\n",
-			panelLeft, y(p), panelW-panelRight, panelLeft-6, y(p)+4, 100*p)
+		fmt.Fprintf(b, `<line x1="%g" y1="%.1f" x2="%g" y2="%.1f" stroke="#ddd"/><text x="%g" y="%.1f" text-anchor="end">%g %%</text>`+"\n",
+			panelLeft, y(p), panelW-panelRight, y(p), panelLeft-6, y(p)+4, 100*p)
 	}
 	var low, high []string
 	var exact, valid strings.Builder
@@ -69,8 +69,8 @@ func plotPanel(b *bytes.Buffer, c curve, rates []levelRates) {
 		high = append(high, fmt.Sprintf("%.1f,%.1f", x(v), y(iv.High)))
 		fmt.Fprintf(&exact, "%.1f,%.1f ", x(v), y(r.exact.Value()))
 		fmt.Fprintf(&valid, "%.1f,%.1f ", x(v), y(r.valid.Value()))
-		fmt.Fprintf(b, `<path d="M%.1f %.1fv4" stroke="#555"/><text x="%.1f" y="%.1f" text-anchor="middle" font-size="10">%g</text>`+"\n",
-			x(v), y(0), x(v), y(0)+15, v)
+		fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#555"/><text x="%.1f" y="%.1f" text-anchor="middle" font-size="10">%g</text>`+"\n",
+			x(v), y(0), x(v), y(0)+4, x(v), y(0)+15, v)
 	}
 	fmt.Fprintf(b, `<polygon points="%s" fill="%s" fill-opacity="0.15"/>`+"\n", strings.Join(append(high, low...), " "), exactColour)
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2" stroke-dasharray="5 3"/>`+"\n", valid.String(), validColour)

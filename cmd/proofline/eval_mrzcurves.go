@@ -40,17 +40,17 @@ type curve struct {
 }
 
 var mrzCurves = []curve{
-	{name: "Blur", unit: "standard deviation, parts of a character's width", levels: []float64{0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35},
+	{name: "Blur", unit: "standard deviation, parts of a character's width", levels: []float64{0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3},
 		set: func(c *specimen.Camera, v float64) { c.Defocus = v * basePitch }},
-	{name: "Rotation", unit: "degrees", levels: []float64{0, 15, 30, 45, 60, 75, 90, 120, 150, 180},
+	{name: "Rotation", unit: "degrees", levels: []float64{0, 15, 30, 45, 60, 90, 135, 180},
 		set: func(c *specimen.Camera, v float64) { c.Rotation += v }},
-	{name: "Perspective", unit: "tilt away from the camera, degrees", levels: []float64{0, 10, 20, 30, 40, 50, 60},
+	{name: "Perspective", unit: "tilt away from the camera, degrees", levels: []float64{0, 20, 30, 40, 45, 50, 55, 60},
 		set: func(c *specimen.Camera, v float64) { c.Tilt = v }},
-	{name: "Pixel pitch", unit: "pixels a character", levels: []float64{24, 20, 16, 12, 10, 8, 6, 5, 4}, pitch: true,
+	{name: "Pixel pitch", unit: "pixels a character", levels: []float64{24, 16, 12, 10, 8, 6, 5, 4}, pitch: true,
 		set: func(*specimen.Camera, float64) {}},
 	{name: "Noise", unit: "standard deviation, levels of 255", levels: []float64{0, 10, 20, 30, 40, 50, 60, 80},
 		set: func(c *specimen.Camera, v float64) { c.Noise = v }},
-	{name: "Glare", unit: "strength of a spot on the lines; 1: white", levels: []float64{0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1},
+	{name: "Glare", unit: "strength of a spot on the lines; 1: white", levels: []float64{0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1},
 		set: func(c *specimen.Camera, v float64) { c.Glare[0].Strength = v }},
 }
 
