@@ -16,20 +16,22 @@ var value = func() (t [256]int8) {
 	return t
 }()
 
-// digitSum adds weighted values modulo 10, starting at position n of the
-// 7-3-1 cycle, and returns the sum and the next position.
+// digitSum adds weighted values modulo 10, starting at position n (0, 1, 2) of
+// the 7-3-1 cycle, and returns the sum and the next position.
 func digitSum(sum, n int, s string) (int, int) {
 	for i := 0; i < len(s); i++ {
 		v := int(value[s[i]])
-		switch n % 3 {
+		switch n {
 		case 0:
 			sum += 7 * v
+			n = 1
 		case 1:
 			sum += 3 * v
+			n = 2
 		default:
 			sum += v
+			n = 0
 		}
-		n++
 	}
 	return sum % 10, n
 }

@@ -68,10 +68,22 @@ func FuzzFormat(f *testing.F) {
 	})
 }
 
+// The Document with its lines, its given names and its dates: three
+// allocations, all part of the result.
+func TestParsingAllocatesOnlyItsResult(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := ParseAt(utopia, today); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 3 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseAt(utopia, day); err != nil {
+		if _, err := ParseAt(utopia, today); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package mrz
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -9,7 +10,10 @@ import (
 // the grammar of its layout does not allow.
 func (d *Document) interpret(now time.Time) {
 	f, in := &d.Fields, &d.Interpreted
-	pos := positions[d.Format]
+	pos := positionsOf(d.Format)
+	today := dayOf(now)
+	var room [2 * len("2006-01-02")]byte
+	dates, born := room[:0], 0 // both dates share one string
 	in.DocumentType = documentType(d.Format, f.DocumentCode)
 	d.checkDocumentCode()
 	if p := pos.state; p.line > 0 {
@@ -21,20 +25,25 @@ func (d *Document) interpret(now time.Time) {
 	birthYear := 0
 	if p := pos.birth; p.line > 0 {
 		birth := d.date("birthDate", p, f.BirthDate)
-		birthYear = birth.bornBy(now)
-		in.BirthDate, in.BirthDatePrecision = birth.iso(birthYear), birth.precision()
+		birthYear = birth.bornBy(today)
+		dates = birth.iso(dates, birthYear)
+		born = len(dates)
+		in.BirthDatePrecision = birth.precision()
 		if birth.yearKnown() {
 			in.BirthDateCentury = "latest_not_in_future"
 		}
 	}
 	if p := pos.expiry; p.line > 0 {
 		expiry := d.date("expirationDate", p, f.ExpirationDate)
-		year := expiry.endsNear(now, birthYear)
-		in.ExpirationDate, in.ExpirationDatePrecision = expiry.iso(year), expiry.precision()
+		year := expiry.endsNear(today, birthYear)
+		dates = expiry.iso(dates, year)
+		in.ExpirationDatePrecision = expiry.precision()
 		if expiry.yearKnown() {
 			in.ExpirationDateCentury = "within_69_years_past_to_30_ahead"
 		}
 	}
+	both := string(dates)
+	in.BirthDate, in.ExpirationDate = both[:born], both[born:]
 	if p := pos.sex; p.line > 0 {
 		switch f.Sex {
 		case "M":
@@ -55,16 +64,29 @@ func (d *Document) interpret(now time.Time) {
 
 type position struct{ line, col int }
 
-// positions are where each layout prints the fields that interpret looks at.
-var positions = map[Layout]struct{ state, nationality, birth, expiry, sex position }{
-	TD1:                  {position{1, 3}, position{2, 16}, position{2, 1}, position{2, 9}, position{2, 8}},
-	TD2:                  {position{1, 3}, position{2, 11}, position{2, 14}, position{2, 22}, position{2, 21}},
-	TD3:                  {position{1, 3}, position{2, 11}, position{2, 14}, position{2, 22}, position{2, 21}},
-	MRVA:                 {position{1, 3}, position{2, 11}, position{2, 14}, position{2, 22}, position{2, 21}},
-	MRVB:                 {position{1, 3}, position{2, 11}, position{2, 14}, position{2, 22}, position{2, 21}},
-	FrenchNationalID:     {state: position{1, 3}, birth: position{2, 28}, sex: position{2, 35}},
-	FrenchDrivingLicense: {state: position{1, 3}, expiry: position{1, 16}},
-	SwissDrivingLicense:  {state: position{2, 3}, birth: position{2, 20}},
+type positions struct{ state, nationality, birth, expiry, sex position }
+
+// Where each layout prints the fields that interpret looks at.
+var (
+	threeLines    = positions{position{1, 3}, position{2, 16}, position{2, 1}, position{2, 9}, position{2, 8}}
+	twoLines      = positions{position{1, 3}, position{2, 11}, position{2, 14}, position{2, 22}, position{2, 21}}
+	frenchID      = positions{state: position{1, 3}, birth: position{2, 28}, sex: position{2, 35}}
+	frenchLicence = positions{state: position{1, 3}, expiry: position{1, 16}}
+	swissLicence  = positions{state: position{2, 3}, birth: position{2, 20}}
+)
+
+func positionsOf(l Layout) *positions {
+	switch l {
+	case TD1:
+		return &threeLines
+	case FrenchNationalID:
+		return &frenchID
+	case FrenchDrivingLicense:
+		return &frenchLicence
+	case SwissDrivingLicense:
+		return &swissLicence
+	}
+	return &twoLines
 }
 
 // documentType follows 9303-4 §4.4 (P), note k to 9303-5 and -6 §4.2.2 (A, C,
@@ -181,30 +203,41 @@ func daysIn(yy, mm int) int {
 
 func (v date) yearKnown() bool { return v.yy >= 0 }
 
-// bornBy chooses the latest century in which the date is not after now.
-func (v date) bornBy(now time.Time) int {
+// day is a date with its century.
+type day struct{ year, month, day int }
+
+func dayOf(t time.Time) day {
+	y, m, d := t.UTC().Date()
+	return day{y, int(m), d}
+}
+
+func (d day) after(o day) bool {
+	return cmp.Or(cmp.Compare(d.year, o.year), cmp.Compare(d.month, o.month), cmp.Compare(d.day, o.day)) > 0
+}
+
+// bornBy chooses the latest century in which the date is not after today.
+func (v date) bornBy(today day) int {
 	if v.yy < 0 {
 		return 0
 	}
-	y := now.Year()/100*100 + v.yy
-	m, d := max(v.mm, 1), max(v.dd, 1)
-	if time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).After(now) {
+	y := today.year/100*100 + v.yy
+	if (day{y, max(v.mm, 1), max(v.dd, 1)}).after(today) {
 		y -= 100
 	}
 	return y
 }
 
 // endsNear chooses the century that puts an expiry between 69 years before
-// and 30 years after now (no document is issued for longer), but not before
+// and 30 years after today (no document is issued for longer), but not before
 // the holder's birth.
-func (v date) endsNear(now time.Time, birthYear int) int {
+func (v date) endsNear(today day, birthYear int) int {
 	if v.yy < 0 {
 		return 0
 	}
-	y := now.Year()/100*100 + v.yy
-	if y > now.Year()+30 {
+	y := today.year/100*100 + v.yy
+	if y > today.year+30 {
 		y -= 100
-	} else if y < now.Year()-69 {
+	} else if y < today.year-69 {
 		y += 100
 	}
 	if y < birthYear {
@@ -227,11 +260,11 @@ func (v date) precision() string {
 	return "day"
 }
 
-func (v date) iso(year int) string {
+// iso appends the date in ISO 8601, as far as it is known.
+func (v date) iso(b []byte, year int) []byte {
 	if v.yy < 0 {
-		return ""
+		return b
 	}
-	b := make([]byte, 0, 10)
 	b = append(b, byte('0'+year/1000%10), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10))
 	for _, n := range [2]int{v.mm, v.dd} {
 		if n < 0 {
@@ -239,5 +272,5 @@ func (v date) iso(year int) string {
 		}
 		b = append(b, '-', byte('0'+n/10), byte('0'+n%10))
 	}
-	return string(b)
+	return b
 }

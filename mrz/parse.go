@@ -22,7 +22,13 @@ func ParseAt(lines []string, now time.Time) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{Format: l, Lines: append([]string(nil), lines...)}
+	// Document and lines are one allocation.
+	whole := &struct {
+		Document
+		lines [maxLines]string
+	}{}
+	d := &whole.Document
+	d.Format, d.Lines = l, append(whole.lines[:0], lines...)
 	switch l {
 	case TD1:
 		d.parseTD1()
@@ -39,7 +45,9 @@ func ParseAt(lines []string, now time.Time) (*Document, error) {
 	}
 	d.Valid = d.Checks.allHold()
 	d.interpret(now)
-	slices.SortStableFunc(d.Errors, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	if len(d.Errors) > 1 {
+		slices.SortStableFunc(d.Errors, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	}
 	return d, nil
 }
 

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-var day = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+var today = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
 func mustParse(t *testing.T, lines ...string) *Document {
 	t.Helper()
-	d, err := ParseAt(lines, day)
+	d, err := ParseAt(lines, today)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ const (
 
 const (
 	exactColour = "#1f5fbf"
+	bandColour  = "#dbe6f5"
 	validColour = "#c2571a"
 )
 
@@ -56,10 +57,6 @@ func plotPanel(b *bytes.Buffer, c curve, rates []levelRates) {
 	}
 	y := func(p float64) float64 { return panelH - panelBottom - p*(panelH-panelTop-panelBottom) }
 	fmt.Fprintf(b, `<text x="%g" y="%g" font-size="13" font-weight="bold">%s</text>`+"\n", panelLeft, panelTop-12, html.EscapeString(c.name))
-	for _, p := range []float64{0, 0.25, 0.5, 0.75, 1} {
-		fmt.Fprintf(b, `<line x1="%g" y1="%.1f" x2="%g" y2="%.1f" stroke="#ddd"/><text x="%g" y="%.1f" text-anchor="end">%g %%</text>`+"\n",
-			panelLeft, y(p), panelW-panelRight, y(p), panelLeft-6, y(p)+4, 100*p)
-	}
 	var low, high []string
 	var exact, valid strings.Builder
 	for i, v := range c.levels {
@@ -72,7 +69,11 @@ func plotPanel(b *bytes.Buffer, c curve, rates []levelRates) {
 		fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#555"/><text x="%.1f" y="%.1f" text-anchor="middle" font-size="10">%g</text>`+"\n",
 			x(v), y(0), x(v), y(0)+4, x(v), y(0)+15, v)
 	}
-	fmt.Fprintf(b, `<polygon points="%s" fill="%s" fill-opacity="0.15"/>`+"\n", strings.Join(append(high, low...), " "), exactColour)
+	fmt.Fprintf(b, `<polygon points="%s" fill="%s" stroke="none"/>`+"\n", strings.Join(append(high, low...), " "), bandColour)
+	for _, p := range []float64{0, 0.25, 0.5, 0.75, 1} {
+		fmt.Fprintf(b, `<line x1="%g" y1="%.1f" x2="%g" y2="%.1f" stroke="#ddd"/><text x="%g" y="%.1f" text-anchor="end">%g %%</text>`+"\n",
+			panelLeft, y(p), panelW-panelRight, y(p), panelLeft-6, y(p)+4, 100*p)
+	}
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2" stroke-dasharray="5 3"/>`+"\n", valid.String(), validColour)
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", exact.String(), exactColour)
 	for i, v := range c.levels {
