@@ -410,3 +410,18 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*10000/b.Elapsed().Seconds(), "entries/s")
 }
+
+func TestThePublicKeyFollowsFromTheSigner(t *testing.T) {
+	signer, verifier, err := GenerateKey("proofline.test/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := PublicKey(signer); err != nil || got != verifier {
+		t.Errorf("%q, want %q (%v)", got, verifier, err)
+	}
+	for _, s := range []string{"", "x", verifier, signer[:len(signer)-4], strings.Replace(signer, "test", "tset", 1)} {
+		if got, err := PublicKey(s); err == nil {
+			t.Errorf("a key of %.12q: %q", s, got)
+		}
+	}
+}

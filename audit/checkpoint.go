@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -30,6 +31,20 @@ func GenerateKey(name string) (signer, verifier string, err error) {
 		return "", "", fmt.Errorf("audit log name %q is empty or has a space or a plus sign", name)
 	}
 	return note.GenerateKey(rand.Reader, name)
+}
+
+// PublicKey returns the verifier of a signer that GenerateKey made.
+func PublicKey(signer string) (verifier string, err error) {
+	parts := strings.SplitN(signer, "+", 5) // PRIVATE+KEY+name+hash+base64 of algorithm and seed
+	if _, err := note.NewSigner(signer); err != nil || len(parts) != 5 {
+		return "", errors.New("not a key of an audit log")
+	}
+	raw, err := base64.StdEncoding.DecodeString(parts[4])
+	if err != nil || len(raw) != 1+ed25519.SeedSize {
+		return "", errors.New("not a key of an audit log")
+	}
+	public := ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey)
+	return note.NewEd25519VerifierKey(parts[2], public)
 }
 
 // Sign writes the checkpoint as a C2SP tlog-checkpoint signed by s, whose name

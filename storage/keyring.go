@@ -95,7 +95,7 @@ func ParseKeys(text string) (*LocalKeys, error) {
 // LoadKeyFile reads a key file. It refuses one that others than its owner may
 // read or write.
 func LoadKeyFile(path string) (*LocalKeys, error) {
-	text, err := readKeyFile(path)
+	text, err := ReadSecretFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,9 @@ func LoadKeyFile(path string) (*LocalKeys, error) {
 	return l, nil
 }
 
-func readKeyFile(path string) (string, error) {
+// ReadSecretFile reads a small file of keys. It refuses one that others than its
+// owner may read or write.
+func ReadSecretFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("open key file: %w", err)
@@ -140,20 +142,29 @@ func OpenOrCreateKeyFile(path string) (*LocalKeys, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return l, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make directory of key file: %w", err)
-	}
-	// Link fails when the file appeared meanwhile: two first starts share one key.
-	if err := writeKeyFile(path, keyHeader+newKeyLine(), os.Link); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("create key file: %w", err)
+	// Two first starts at once share the key of the faster one.
+	if err := CreateSecretFile(path, keyHeader+newKeyLine()); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
 	}
 	return LoadKeyFile(path)
+}
+
+// CreateSecretFile makes a file with mode 0600 that is there completely or not
+// at all; fs.ErrExist when there is one already.
+func CreateSecretFile(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make directory of key file: %w", err)
+	}
+	if err := writeKeyFile(path, text, os.Link); err != nil {
+		return fmt.Errorf("create key file: %w", err)
+	}
+	return nil
 }
 
 // AddKey appends a fresh primary key to a key file and returns its id; the
 // older keys stay and still unwrap. Vault.Rewrap moves data keys over.
 func AddKey(path string) (string, error) {
-	text, err := readKeyFile(path)
+	text, err := ReadSecretFile(path)
 	if err != nil {
 		return "", err
 	}

@@ -134,3 +134,39 @@ func TestASealedSecretOpensForItsPurposeOnly(t *testing.T) {
 		t.Fatalf("opened nonsense: %v", err)
 	}
 }
+
+func TestAKeyThatHalfARotationStillNeedsIsMissedAtStart(t *testing.T) {
+	path := t.TempDir() + "/keys"
+	keys, err := storage.OpenOrCreateKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, blobs := storagetest.NewMemoryIndex(), openFS(t, t.TempDir())
+	v := storage.NewVault(blobs, keys, index, func() time.Time { return noon })
+	put(t, v, "ses_a", "a", noon.Add(time.Hour))
+	put(t, v, "ses_b", "b", noon.Add(time.Hour))
+	if _, err := storage.AddKey(path); err != nil {
+		t.Fatal(err)
+	}
+	both, err := storage.LoadKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = storage.NewVault(blobs, both, index, func() time.Time { return noon })
+	if n, err := v.Rewrap(ctx, 1); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	text, _ := os.ReadFile(path)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	onlyNew, err := storage.ParseKeys(lines[len(lines)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var unknown *storage.UnknownKeyError
+	if err := storage.NewVault(blobs, onlyNew, index, time.Now).CheckKeys(ctx); !errors.As(err, &unknown) || unknown.KeyID != keys.Primary() {
+		t.Fatalf("check without the old key: %v", err)
+	}
+	if err := v.CheckKeys(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -189,19 +189,28 @@ func (v *Vault) Read(ctx context.Context, o Object, limit int64) ([]byte, error)
 	return b, nil
 }
 
-// CheckKeys unwraps one stored data key, so that a wrong or missing
-// key-encryption key is an error at start. With nothing stored it is nil.
+// CheckKeys unwraps a stored data key of each key-encryption key that it finds
+// in use, so that a wrong or missing one is an error at start. It looks at one
+// row of any key and at a thousand that a rotation has still to move. With
+// nothing stored it is nil.
 func (v *Vault) CheckKeys(ctx context.Context) error {
-	rows, err := v.index.DataKeysNotUnder(ctx, "", 1)
-	if err != nil {
-		return fmt.Errorf("check keyring: %w", err)
-	}
-	for _, k := range rows {
-		dek, err := v.keys.Unwrap(ctx, k.KeyID, k.Wrapped, wrapAD(k.Session, k.Class))
+	checked := map[string]bool{}
+	for not, limit := range map[string]int{"": 1, v.keys.Primary(): 1000} {
+		rows, err := v.index.DataKeysNotUnder(ctx, not, limit)
 		if err != nil {
-			return fmt.Errorf("check keyring: stored evidence can not be read: %w", err)
+			return fmt.Errorf("check keyring: %w", err)
 		}
-		clear(dek)
+		for _, k := range rows {
+			if checked[k.KeyID] {
+				continue
+			}
+			checked[k.KeyID] = true
+			dek, err := v.keys.Unwrap(ctx, k.KeyID, k.Wrapped, wrapAD(k.Session, k.Class))
+			if err != nil {
+				return fmt.Errorf("check keyring: stored evidence can not be read: %w", err)
+			}
+			clear(dek)
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/session"
@@ -89,7 +90,7 @@ func (c *auditVerifyCmd) publicKey() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the log's public key: %w", err)
 	}
-	return trimLine(b), nil
+	return strings.TrimSpace(string(b)), nil
 }
 
 type auditExportCmd struct {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -40,11 +41,11 @@ func (s settings) logger() *slog.Logger {
 
 // open opens the node. Everything that could be wrong with keys, database or
 // evidence storage is an error here and not at first use.
-func (s settings) open(ctx context.Context) (n *node, err error) {
-	n = &node{log: s.logger()}
+func (s settings) open(ctx context.Context) (_ *node, err error) {
+	n := &node{log: s.logger()}
 	defer func() {
 		if err != nil {
-			n.Close()
+			err = errors.Join(err, n.Close())
 		}
 	}()
 	if err := s.makeDataDir(); err != nil {
@@ -62,7 +63,7 @@ func (s settings) open(ctx context.Context) (n *node, err error) {
 	if c, ok := n.blobs.(interface{ Close() error }); ok {
 		n.close = append(n.close, c.Close)
 	}
-	n.keys, err = storage.OpenOrCreateKeyFile(s.keyringFile())
+	n.keys, err = s.openKeyring(ctx, n.store)
 	if err != nil {
 		return nil, fmt.Errorf("open keyring: %w", err)
 	}
@@ -77,6 +78,25 @@ func (s settings) open(ctx context.Context) (n *node, err error) {
 		return nil, fmt.Errorf("check keyring %s against the stored evidence: %w", s.keyringFile(), err)
 	}
 	return n, nil
+}
+
+// openKeyring loads the keyring and makes one at the very first start. Where
+// evidence is stored already a new key could read none of it, and would only
+// hide that the old one is missing.
+func (s settings) openKeyring(ctx context.Context, index storage.Index) (*storage.LocalKeys, error) {
+	path := s.keyringFile()
+	keys, err := storage.LoadKeyFile(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return keys, err
+	}
+	stored, err := index.DataKeysNotUnder(ctx, "", 1)
+	if err != nil {
+		return nil, fmt.Errorf("look for stored evidence: %w", err)
+	}
+	if len(stored) > 0 {
+		return nil, fmt.Errorf("%s is missing, and there is evidence that only its keys can read: restore it from its backup", path)
+	}
+	return storage.OpenOrCreateKeyFile(path)
 }
 
 func (s settings) openBlobs(ctx context.Context) (storage.Blobs, error) {
@@ -142,47 +162,38 @@ const auditKeyName = "audit.key"
 // auditLogName is the name that checkpoints are signed under.
 const auditLogName = "proofline-audit"
 
-// openAuditKey reads the signing key of the audit log, and makes it on first
-// start with the public half beside it.
+// openAuditKey reads the signing key of the audit log and makes it on first
+// start. The public half is beside it; it is made from the key, so that it is
+// the key's own also when two processes start for the first time at once.
 func openAuditKey(path string) (note.Signer, error) {
-	b, err := os.ReadFile(path)
+	text, err := storage.ReadSecretFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		signer, verifier, err := audit.GenerateKey(auditLogName)
-		if err != nil {
+		var made string
+		if made, _, err = audit.GenerateKey(auditLogName); err != nil {
 			return nil, fmt.Errorf("make audit key: %w", err)
 		}
-		if err := os.WriteFile(path+".pub", []byte(verifier+"\n"), 0o644); err != nil {
-			return nil, fmt.Errorf("write audit public key: %w", err)
+		if err := storage.CreateSecretFile(path, made+"\n"); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("make audit key: %w", err)
 		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("write audit key: %w", err)
-		}
-		_, err = f.WriteString(signer + "\n")
-		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-			return nil, fmt.Errorf("write audit key: %w", err)
-		}
-		b = []byte(signer)
-	} else if err != nil {
-		return nil, fmt.Errorf("read audit key: %w", err)
+		text, err = storage.ReadSecretFile(path)
 	}
-	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read audit key: %w", err)
+		return nil, fmt.Errorf("audit key: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("audit key %s can be read by others; run chmod 600 on it", path)
-	}
-	s, err := note.NewSigner(trimLine(b))
+	text = strings.TrimSpace(text)
+	s, err := note.NewSigner(text)
 	if err != nil {
 		return nil, fmt.Errorf("audit key %s: %w", path, err)
 	}
-	return s, nil
-}
-
-func trimLine(b []byte) string {
-	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == '\r' || b[len(b)-1] == ' ') {
-		b = b[:len(b)-1]
+	public, err := audit.PublicKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("audit key %s: %w", path, err)
 	}
-	return string(b)
+	if b, err := os.ReadFile(path + ".pub"); err == nil && strings.TrimSpace(string(b)) == public {
+		return s, nil
+	}
+	if err := os.WriteFile(path+".pub", []byte(public+"\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("write audit public key: %w", err)
+	}
+	return s, nil
 }
