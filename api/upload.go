@@ -170,11 +170,9 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) (received, *proble
 		return received{}, unread(w, newProblem(client.CodeBusy, "Many photos are arriving. Send this one again.").after(2*time.Second))
 	}
 	free := func() { a.bytes.Release(weight) }
-	// Not supported by every ResponseWriter (tests); the server's is. The
-	// deadline is for the body only: were it to pass while the photo is judged,
-	// net/http would cancel the request.
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(a.limits.uploadDeadline(r.ContentLength)))
+	// Not supported by every ResponseWriter (tests); the server's is. net/http
+	// clears it at the end of the body.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.uploadDeadline(r.ContentLength)))
 	var body io.Reader = http.MaxBytesReader(w, r.Body, limit+1)
 	if multi {
 		r.Body = io.NopCloser(body)
@@ -192,7 +190,6 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) (received, *proble
 		free()
 		return received{}, p
 	}
-	_ = conn.SetReadDeadline(time.Time{})
 	return received{bytes: b, release: free}, nil
 }
 

@@ -19,7 +19,6 @@ import (
 
 	"github.com/proofline/proofline/api"
 	"github.com/proofline/proofline/client"
-	"github.com/proofline/proofline/policy"
 )
 
 func chunk(kind string, data []byte) []byte {
@@ -298,25 +297,6 @@ func TestAnUnknownKindOfEvidenceIsRefused(t *testing.T) {
 	resp, body := s.send("POST", "/v1/capture/evidence/passport_scan", made.ClientToken, "image/jpeg", "x", nil)
 	if resp.StatusCode != 400 || !strings.Contains(body, client.CodeInvalidRequest) {
 		t.Errorf("%d %s", resp.StatusCode, body)
-	}
-}
-
-func TestAPhotoIsJudgedToTheEndHoweverShortItsUploadWas(t *testing.T) {
-	s := newServer(t, func(d *api.Deps) {
-		d.Limits.BodyTime, d.Limits.UploadRate = 100*time.Millisecond, 1<<30
-		d.Gate = func(ctx context.Context, _ policy.Context, _ string, _ []byte) (policy.GateAnswer, error) {
-			select {
-			case <-ctx.Done():
-				return policy.GateAnswer{}, ctx.Err()
-			case <-time.After(500 * time.Millisecond):
-				return policy.GateAnswer{Accepted: true}, nil
-			}
-		}
-	})
-	_, c := s.begin(client.NewSession{})
-	p, err := c.Upload(context.Background(), "selfie", "passport", []byte("small"), "image/jpeg")
-	if err != nil || !p.Kept {
-		t.Fatalf("answer %+v, error %v", p, err)
 	}
 }
 
