@@ -69,7 +69,9 @@ func Read(ctx context.Context, m gocv.Mat) ([]Symbol, error) {
 			return nil, fmt.Errorf("barcode: to grey: %w", err)
 		}
 	case gocv.MatTypeCV8UC1:
-		m.CopyTo(&grey)
+		if err := m.CopyTo(&grey); err != nil {
+			return nil, fmt.Errorf("barcode: copy the picture: %w", err)
+		}
 	default:
 		return nil, errors.New("barcode: image is not 8-bit grey or BGR")
 	}

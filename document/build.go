@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -26,7 +27,7 @@ const mostFace = 0.38
 // build straightens c, whose corners are in pixels of mid, a picture toPhoto
 // times smaller than m, decides which way up it is, and classifies it. It refuses
 // what turns out to be no document.
-func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool) {
+func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool, error) {
 	q := c.quad.Scaled(toPhoto)
 	w, ht := float64(m.Cols()), float64(m.Rows())
 	s, ok := seen(q, w, ht)
@@ -41,9 +42,15 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool)
 
 	// A first, small straightened picture decides orientation and class.
 	size := guessSize(s)
-	probe := warp(mid, c.quad, zoneWidth, int(math.Round(zoneWidth*size.h/size.w)))
-	defer func() { probe.Close() }()
-	z, hasZone := findZone(probe)
+	probe, err := warp(mid, c.quad, zoneWidth, int(math.Round(zoneWidth*size.h/size.w)))
+	if err != nil {
+		return Found{}, false, err
+	}
+	defer probe.Close()
+	z, hasZone, err := findZone(probe)
+	if err != nil {
+		return Found{}, false, err
+	}
 	faces, flipped := []photo.Rect(nil), false
 	switch {
 	case hasZone && z.rect.Y+z.rect.H/2 < 0.4:
@@ -56,7 +63,10 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool)
 			faces = h.Faces(probe)
 		}
 		if len(faces) == 0 && (!f.Upright || flipped) {
-			turned := turn180(probe)
+			turned, err := rotated(probe, gocv.Rotate180Clockwise)
+			if err != nil {
+				return Found{}, false, err
+			}
 			if faces = h.Faces(turned); len(faces) > 0 && !f.Upright {
 				flipped = true
 			}
@@ -81,10 +91,12 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool)
 		}
 	}
 	if face.W > mostFace*float64(probe.Cols()) {
-		return Found{}, false
+		return Found{}, false, nil
 	}
-	if r := rotation(q); !f.Upright && h.Faces != nil && r%180 == 90 && standsAFace(probe, r, h) {
-		return Found{}, false
+	if r := rotation(q); !f.Upright && h.Faces != nil && r%180 == 90 {
+		if stands, err := standsAFace(probe, r, h); stands || err != nil {
+			return Found{}, false, err
+		}
 	}
 	f.Class, size = classify(s, z, hasZone, face.W > 0, len(f.CutOff) > 0)
 	f.Rotation = rotation(f.Quad)
@@ -95,7 +107,9 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool)
 		f.PxPerMM = math.Min(f.PxPerMM, 8)
 	}
 	cols, rows := int(math.Round(size.w*f.PxPerMM)), int(math.Round(size.h*f.PxPerMM))
-	f.Rectified = warp(m, f.Quad, cols, rows)
+	if f.Rectified, err = warp(m, f.Quad, cols, rows); err != nil {
+		return Found{}, false, err
+	}
 	if face.W > 0 {
 		k := float64(cols) / float64(probe.Cols())
 		p := portrait(face, k, cols, rows)
@@ -105,26 +119,28 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool)
 		r := photo.Rect{X: z.rect.X * float64(cols), Y: z.rect.Y * float64(rows), W: z.rect.W * float64(cols), H: z.rect.H * float64(rows)}
 		f.MRZ = &r
 	}
-	return f, true
+	return f, true, nil
 }
 
 // standsAFace tells whether a lying sheet without evidence, set upright as it
 // stands in the photo, is the picture of a face: the outline was that of a
 // portrait.
-func standsAFace(probe gocv.Mat, turned int, h Hints) bool {
-	up := gocv.NewMat()
-	defer up.Close()
+func standsAFace(probe gocv.Mat, turned int, h Hints) (bool, error) {
 	code := gocv.Rotate90Clockwise
 	if turned == 270 {
 		code = gocv.Rotate90CounterClockwise
 	}
-	gocv.Rotate(probe, &up, code)
+	up, err := rotated(probe, code)
+	if err != nil {
+		return false, err
+	}
+	defer up.Close()
 	for _, r := range h.Faces(up) {
 		if r.W > mostFace*float64(up.Cols()) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // portrait widens a face box to the picture of head and shoulders around it:
@@ -138,7 +154,7 @@ func portrait(face photo.Rect, k float64, cols, rows int) photo.Rect {
 
 // warp straightens q to cols × rows pixels. The source is averaged first where
 // it is much finer than the result.
-func warp(m gocv.Mat, q photo.Quad, cols, rows int) gocv.Mat {
+func warp(m gocv.Mat, q photo.Quad, cols, rows int) (gocv.Mat, error) {
 	b := q.Bounds().Bounds(m.Cols(), m.Rows())
 	src := m
 	var small gocv.Mat
@@ -149,7 +165,9 @@ func warp(m gocv.Mat, q photo.Quad, cols, rows int) gocv.Mat {
 		defer region.Close()
 		small = gocv.NewMat()
 		defer small.Close()
-		gocv.Resize(region, &small, b.Size().Div(k), 0, 0, gocv.InterpolationArea)
+		if err := gocv.Resize(region, &small, b.Size().Div(k), 0, 0, gocv.InterpolationArea); err != nil {
+			return gocv.Mat{}, fmt.Errorf("straighten: %w", err)
+		}
 		for i := range q {
 			q[i].X = (q[i].X - float64(b.Min.X)) / float64(k)
 			q[i].Y = (q[i].Y - float64(b.Min.Y)) / float64(k)
@@ -163,16 +181,22 @@ func warp(m gocv.Mat, q photo.Quad, cols, rows int) gocv.Mat {
 	t := gocv.GetPerspectiveTransform2f(from, to)
 	defer t.Close()
 	out := gocv.NewMat()
-	gocv.WarpPerspectiveWithParams(src, &out, t, image.Pt(cols, rows), gocv.InterpolationLinear, gocv.BorderReplicate, color.RGBA{})
-	return out
+	if err := gocv.WarpPerspectiveWithParams(src, &out, t, image.Pt(cols, rows), gocv.InterpolationLinear, gocv.BorderReplicate, color.RGBA{}); err != nil {
+		out.Close()
+		return gocv.Mat{}, fmt.Errorf("straighten: %w", err)
+	}
+	return out, nil
 }
 
 func pt(p photo.Point) gocv.Point2f { return gocv.Point2f{X: float32(p.X), Y: float32(p.Y)} }
 
-func turn180(m gocv.Mat) gocv.Mat {
+func rotated(m gocv.Mat, code gocv.RotateFlag) (gocv.Mat, error) {
 	out := gocv.NewMat()
-	gocv.Rotate(m, &out, gocv.Rotate180Clockwise)
-	return out
+	if err := gocv.Rotate(m, &out, code); err != nil {
+		out.Close()
+		return gocv.Mat{}, fmt.Errorf("turn the sheet: %w", err)
+	}
+	return out, nil
 }
 
 // rotation is how far the document is turned clockwise in the photo, to the

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"image"
 	"math"
 	"sort"
@@ -18,27 +19,34 @@ const (
 // shrink returns m reduced to side pixels on its longer side and the factor
 // from its pixels to m's. The caller closes it. Averaging whole blocks first and
 // interpolating the rest is several times faster than averaging fractions.
-func shrink(m gocv.Mat, side int) (gocv.Mat, float64) {
+func shrink(m gocv.Mat, side int) (gocv.Mat, float64, error) {
 	long := max(m.Cols(), m.Rows())
 	if long <= side {
-		return m.Clone(), 1
+		return m.Clone(), 1, nil
 	}
 	out, by := m, 1
 	if k := long / side; k > 1 {
 		whole := m.Region(image.Rect(0, 0, m.Cols()/k*k, m.Rows()/k*k))
 		out, by = gocv.NewMat(), k
-		gocv.Resize(whole, &out, image.Pt(m.Cols()/k, m.Rows()/k), 0, 0, gocv.InterpolationArea)
+		err := gocv.Resize(whole, &out, image.Pt(m.Cols()/k, m.Rows()/k), 0, 0, gocv.InterpolationArea)
 		whole.Close()
+		if err != nil {
+			out.Close()
+			return gocv.Mat{}, 0, fmt.Errorf("reduce the photo: %w", err)
+		}
 		if long = max(out.Cols(), out.Rows()); long <= side {
-			return out, float64(by)
+			return out, float64(by), nil
 		}
 		defer out.Close()
 	}
 	f := float64(long) / float64(side)
 	w, h := max(1, int(math.Round(float64(out.Cols())/f))), max(1, int(math.Round(float64(out.Rows())/f)))
 	small := gocv.NewMat()
-	gocv.Resize(out, &small, image.Pt(w, h), 0, 0, gocv.InterpolationLinear)
-	return small, f * float64(by)
+	if err := gocv.Resize(out, &small, image.Pt(w, h), 0, 0, gocv.InterpolationLinear); err != nil {
+		small.Close()
+		return gocv.Mat{}, 0, fmt.Errorf("reduce the photo: %w", err)
+	}
+	return small, f * float64(by), nil
 }
 
 // gradient holds, for every pixel, the derivative of the colour channel that
@@ -52,15 +60,17 @@ type gradient struct {
 	noise float32 // median magnitude
 }
 
-func newGradient(bgr gocv.Mat) *gradient {
+func newGradient(bgr gocv.Mat) (*gradient, error) {
 	w, h := bgr.Cols(), bgr.Rows()
 	g := &gradient{w: w, h: h, dx: make([]int16, w*h), dy: make([]int16, w*h), mag: make([]float32, w*h)}
 	smooth := gocv.NewMat()
 	defer smooth.Close()
-	gocv.GaussianBlur(bgr, &smooth, image.Pt(0, 0), 1, 1, gocv.BorderReplicate)
+	if err := gocv.GaussianBlur(bgr, &smooth, image.Pt(0, 0), 1, 1, gocv.BorderReplicate); err != nil {
+		return nil, fmt.Errorf("look for edges: %w", err)
+	}
 	p, err := smooth.DataPtrUint8()
 	if err != nil {
-		return g
+		return nil, fmt.Errorf("look for edges: %w", err)
 	}
 	// Scharr-like 3×3 derivative, weights 3-10-3 over 32: in grey levels per
 	// two pixels.
@@ -82,7 +92,7 @@ func newGradient(bgr gocv.Mat) *gradient {
 		}
 	}
 	g.noise = median(g.mag)
-	return g
+	return g, nil
 }
 
 // median of a sample of v.

@@ -34,16 +34,33 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	if h.Max <= 0 {
 		h.Max = 2
 	}
-	mid, toPhoto := shrink(m, refineSide)
+	mid, toPhoto, err := shrink(m, refineSide)
+	if err != nil {
+		return nil, fmt.Errorf("find document: %w", err)
+	}
 	defer mid.Close()
+	candidates, err := outlines(mid)
+	if err != nil {
+		return nil, fmt.Errorf("find document: %w", err)
+	}
 	var out []Found
-	for _, c := range outlines(mid) {
-		found, ok := build(m, mid, c, toPhoto, h)
+	for _, c := range candidates {
+		found, ok, err := build(m, mid, c, toPhoto, h)
+		if err != nil {
+			closeAll(out)
+			return nil, fmt.Errorf("find document: %w", err)
+		}
 		if !ok {
 			continue
 		}
 		if alt, better := c.alternative(&found); better {
-			if again, ok := build(m, mid, alt, toPhoto, h); ok && again.Class == found.Class {
+			again, ok, err := build(m, mid, alt, toPhoto, h)
+			if err != nil {
+				found.Close()
+				closeAll(out)
+				return nil, fmt.Errorf("find document: %w", err)
+			}
+			if ok && again.Class == found.Class {
 				found.Close()
 				found = again
 			} else if ok {
@@ -59,8 +76,14 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	// What carries a zone or a portrait comes before what is only a rectangle.
 	sort.SliceStable(out, func(i, j int) bool { return rank(&out[i]) > rank(&out[j]) })
 	if len(out) == 0 || !out[0].Upright {
-		if whole, ok := wholeFrame(m, mid, h); ok {
+		whole, ok, err := wholeFrame(m, mid, h)
+		if err != nil || ok {
 			closeAll(out)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find document: %w", err)
+		}
+		if ok {
 			return []Found{whole}, nil
 		}
 	}
@@ -86,11 +109,20 @@ func closeAll(fs []Found) {
 
 // outlines returns convincing candidates in pixels of mid, best first, none
 // overlapping a better one.
-func outlines(mid gocv.Mat) []candidate {
-	work, toMid := shrink(mid, workSide)
+func outlines(mid gocv.Mat) ([]candidate, error) {
+	work, toMid, err := shrink(mid, workSide)
+	if err != nil {
+		return nil, err
+	}
 	defer work.Close()
-	g := newGradient(work)
-	pic, blurred := newColours(work)
+	g, err := newGradient(work)
+	if err != nil {
+		return nil, err
+	}
+	pic, blurred, err := newColours(work)
+	if err != nil {
+		return nil, err
+	}
 	defer blurred.Close()
 	lines := findLines(g, g.edges(), pic)
 	w, h := float64(work.Cols()), float64(work.Rows())
@@ -134,7 +166,7 @@ next:
 			out = append(out, polish(c))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // rival tells whether q is another reading of the same sheet: it shares most of
@@ -220,25 +252,25 @@ func overlap(a, b photo.Rect) float64 {
 // wholeFrame recognises a picture that is nothing but the document, a scan or
 // a crop: it has the proportion of a document and carries a machine readable
 // zone or a face where documents have them.
-func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool) {
+func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool, error) {
 	w, ht := float64(m.Cols()), float64(m.Rows())
 	c := candidate{quad: photo.Rect{W: float64(mid.Cols()), H: float64(mid.Rows())}.Quad(), whole: true}
 	fit := plausible(shape{aspect: math.Max(w/ht, ht/w)})
 	if fit < 0.2 {
-		return Found{}, false
+		return Found{}, false, nil
 	}
 	if ht > w {
 		c.rotate(c.quad, 1)
 	}
-	f, ok := build(m, mid, c, w/float64(mid.Cols()), h)
-	if !ok {
-		return Found{}, false
+	f, ok, err := build(m, mid, c, w/float64(mid.Cols()), h)
+	if !ok || err != nil {
+		return Found{}, false, err
 	}
 	if !f.Upright {
 		f.Close()
-		return Found{}, false
+		return Found{}, false, nil
 	}
 	f.WholeFrame, f.CutOff = true, nil
 	f.Confidence = 0.3 + 0.2*fit
-	return f, true
+	return f, true, nil
 }

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"image"
 	"math"
 
@@ -15,19 +16,24 @@ type colours struct {
 	p    []byte
 }
 
-func newColours(bgr gocv.Mat) (colours, gocv.Mat) {
+// newColours also returns the picture that holds the pixels, to be closed.
+func newColours(bgr gocv.Mat) (colours, gocv.Mat, error) {
 	m := gocv.NewMat()
-	gocv.Blur(bgr, &m, image.Pt(5, 5))
-	p, err := m.DataPtrUint8()
-	if err != nil {
-		p = nil
+	err := gocv.Blur(bgr, &m, image.Pt(5, 5))
+	var p []byte
+	if err == nil {
+		p, err = m.DataPtrUint8()
 	}
-	return colours{m.Cols(), m.Rows(), p}, m
+	if err != nil {
+		m.Close()
+		return colours{}, gocv.Mat{}, fmt.Errorf("compare surfaces: %w", err)
+	}
+	return colours{m.Cols(), m.Rows(), p}, m, nil
 }
 
 func (c colours) at(p photo.Point) ([3]float64, bool) {
 	x, y := int(p.X+0.5), int(p.Y+0.5)
-	if x < 0 || y < 0 || x >= c.w || y >= c.h || c.p == nil {
+	if x < 0 || y < 0 || x >= c.w || y >= c.h {
 		return [3]float64{}, false
 	}
 	i := 3 * (y*c.w + x)

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"image"
 	"math"
 
@@ -23,20 +24,27 @@ const zoneWidth = 800
 
 // findZone looks for a machine readable zone on a rectified sheet, in the lower
 // or the upper part. Doc 9303-3: OCR-B size 1, 10 characters per inch.
-func findZone(sheet gocv.Mat) (zone, bool) {
+func findZone(sheet gocv.Mat) (zone, bool, error) {
 	h := max(1, sheet.Rows()*zoneWidth/max(1, sheet.Cols()))
 	small, grey, dark := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
 	defer small.Close()
 	defer grey.Close()
 	defer dark.Close()
-	gocv.Resize(sheet, &small, image.Pt(zoneWidth, h), 0, 0, gocv.InterpolationArea)
-	gocv.CvtColor(small, &grey, gocv.ColorBGRToGray)
 	k := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(17, 13))
 	defer k.Close()
-	gocv.MorphologyEx(grey, &dark, gocv.MorphBlackhat, k)
-	p, err := dark.DataPtrUint8()
+	err := gocv.Resize(sheet, &small, image.Pt(zoneWidth, h), 0, 0, gocv.InterpolationArea)
+	if err == nil {
+		err = gocv.CvtColor(small, &grey, gocv.ColorBGRToGray)
+	}
+	if err == nil {
+		err = gocv.MorphologyEx(grey, &dark, gocv.MorphBlackhat, k)
+	}
+	var p []byte
+	if err == nil {
+		p, err = dark.DataPtrUint8()
+	}
 	if err != nil {
-		return zone{}, false
+		return zone{}, false, fmt.Errorf("look for a machine readable zone: %w", err)
 	}
 	// Print of a zone is among the darkest there is; guilloches and other
 	// background are not. How much darker depends on the light, so two levels
@@ -56,7 +64,7 @@ func findZone(sheet gocv.Mat) (zone, bool) {
 			best, found = z, true
 		}
 	}
-	return best, found && best.score > 0.45
+	return best, found && best.score > 0.45, nil
 }
 
 // zoneAt looks for the zone among the rows that have something darker than

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"image"
 	"image/draw"
 	"image/gif"
@@ -65,7 +66,10 @@ func Decode(b []byte, l Limits) (*Image, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	turn(&m, h.orientation)
+	if err := turn(&m, h.orientation); err != nil {
+		m.Close()
+		return nil, fmt.Errorf("turn the photo upright: %w", err)
+	}
 	if reduce > 1 {
 		h.note(NoteReduced)
 	}
@@ -194,30 +198,37 @@ func flatten(src image.Image, reduce int) (gocv.Mat, *Error) {
 }
 
 // turn applies an EXIF orientation (EXIF 2.32, tag 0x0112) in place.
-func turn(m *gocv.Mat, orientation int) {
+func turn(m *gocv.Mat, orientation int) error {
 	if orientation <= 1 {
-		return
+		return nil
 	}
 	out := gocv.NewMat()
+	var err error
 	switch orientation {
 	case 2:
-		gocv.Flip(*m, &out, 1)
+		err = gocv.Flip(*m, &out, 1)
 	case 3:
-		gocv.Rotate(*m, &out, gocv.Rotate180Clockwise)
+		err = gocv.Rotate(*m, &out, gocv.Rotate180Clockwise)
 	case 4:
-		gocv.Flip(*m, &out, 0)
+		err = gocv.Flip(*m, &out, 0)
 	case 5:
-		gocv.Transpose(*m, &out)
+		err = gocv.Transpose(*m, &out)
 	case 6:
-		gocv.Rotate(*m, &out, gocv.Rotate90Clockwise)
-	case 7:
-		gocv.Transpose(*m, &out)
-		gocv.Rotate(out, &out, gocv.Rotate180Clockwise)
+		err = gocv.Rotate(*m, &out, gocv.Rotate90Clockwise)
+	case 7: // transposed along the other diagonal: both axes mirrored first
+		if err = gocv.Flip(*m, m, -1); err == nil {
+			err = gocv.Transpose(*m, &out)
+		}
 	case 8:
-		gocv.Rotate(*m, &out, gocv.Rotate90CounterClockwise)
+		err = gocv.Rotate(*m, &out, gocv.Rotate90CounterClockwise)
+	}
+	if err != nil {
+		out.Close()
+		return err
 	}
 	m.Close()
 	*m = out
+	return nil
 }
 
 // Encode writes m as a JPEG of the given quality, 1 to 100.

@@ -35,36 +35,40 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 	if d.PxPerMM <= 0 {
 		perMM = float64(r.w) / 125
 	}
-	b := measureBlur(r)
-	add("sharpness", resolved(b.sigma, perMM), "cycles/mm", r.rects(b.blurry)...)
-	if b.edges > 0 {
-		add("motion", b.ratio, "ratio")
-	}
-
-	spots, mask := findGlare(r)
-	defer mask.Close()
-	var boxes []photo.Rect
-	area := 0
-	for _, s := range spots {
-		area += s.area
-		boxes = append(boxes, r.rect(s.box.Min.X, s.box.Min.Y, s.box.Dx(), s.box.Dy()))
-	}
-	add("glare_area", float64(area)/float64(r.w*r.h), "share", boxes...)
-	if z := mrzZone(doc, d); z != nil {
-		add("glare_mrz", covered(mask, r.clip(*z)), "share", *z)
-	}
-	if d.Portrait != nil {
-		add("glare_portrait", covered(mask, r.clip(*d.Portrait)), "share", *d.Portrait)
+	if b, ok := measureBlur(r); ok {
+		add("sharpness", resolved(b.sigma, perMM), "cycles/mm", r.rects(b.blurry)...)
+		if b.edges > 0 {
+			add("motion", b.ratio, "ratio")
+		}
 	}
 
 	t := measureTone(r)
 	add("exposure_dark", 1-t.p90/255, "share")
-	add("exposure_bright", math.Max(0, t.bright-float64(area)/float64(r.w*r.h)), "share")
+	if spots, mask, ok := findGlare(r); ok {
+		var boxes []photo.Rect
+		area := 0
+		for _, s := range spots {
+			area += s.area
+			boxes = append(boxes, r.rect(s.box.Min.X, s.box.Min.Y, s.box.Dx(), s.box.Dy()))
+		}
+		share := float64(area) / float64(r.w*r.h)
+		add("glare_area", share, "share", boxes...)
+		if z := mrzZone(doc, d); z != nil {
+			add("glare_mrz", covered(mask, r.clip(*z)), "share", *z)
+		}
+		if d.Portrait != nil {
+			add("glare_portrait", covered(mask, r.clip(*d.Portrait)), "share", *d.Portrait)
+		}
+		mask.Close()
+		add("exposure_bright", math.Max(0, t.bright-share), "share")
+	}
 	add("contrast", localContrast(r), "michelson")
 	sh, where := shadow(r)
 	add("shadow", sh, "share", r.rects(where)...)
 	add("saturation", chroma(r), "share")
-	add("moire", moire(r), "dB")
+	if v, ok := moire(r); ok {
+		add("moire", v, "dB")
+	}
 	if d.SourcePxPerMM > 0 {
 		add("resolution_dpi", d.SourcePxPerMM*25.4, "dpi")
 	}

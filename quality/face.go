@@ -47,8 +47,9 @@ func Face(m gocv.Mat, f FaceInfo) []Measure {
 	}
 	defer r.close()
 	if apart > 0 {
-		bl := measureBlur(r)
-		add("sharpness", resolved(bl.sigma, apart/r.scale), "cycles/inter-eye")
+		if b, ok := measureBlur(r); ok {
+			add("sharpness", resolved(b.sigma, apart/r.scale), "cycles/inter-eye")
+		}
 	}
 	inner := image.Rect(r.w/8, r.h/8, r.w*7/8, r.h*7/8)
 	h, n := r.histogram(inner)

@@ -18,18 +18,19 @@ type spot struct {
 // below 255 because JPEG rounds.
 const clipped = 249
 
-// findGlare returns the reflections and a mask (255 inside them). What is not
+// findGlare returns the reflections and a mask (255 inside them), to be closed,
+// or false when they could not be looked for. What is not
 // glare: white paper, which is as bright where nothing reflects, or ends at a
 // sharp printed edge; and holograms, whose colours leave a channel unclipped.
-func findGlare(r *raster) ([]spot, gocv.Mat) {
+func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
 	w, h := r.w, r.h
 	burnt := gocv.NewMatWithSize(h, w, gocv.MatTypeCV8UC1)
 	out := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(0, 0, 0, 0), h, w, gocv.MatTypeCV8UC1)
 	defer burnt.Close()
-	b, err := burnt.DataPtrUint8()
-	o, err2 := out.DataPtrUint8()
-	if err != nil || err2 != nil {
-		return nil, out
+	var op ops
+	b, o := op.bytes(burnt), op.bytes(out)
+	if op.failed {
+		return nil, out, false
 	}
 	any := false
 	for i := range b {
@@ -39,17 +40,14 @@ func findGlare(r *raster) ([]spot, gocv.Mat) {
 		}
 	}
 	if !any {
-		return nil, out
+		return nil, out, true
 	}
 	// Specks of ink or noise inside a reflection belong to it; single burnt
 	// pixels (embossing, dust) do not make one.
 	k := gocv.GetStructuringElement(gocv.MorphEllipse, image.Pt(5, 5))
 	defer k.Close()
-	gocv.MorphologyEx(burnt, &burnt, gocv.MorphOpen, k)
-	gocv.MorphologyEx(burnt, &burnt, gocv.MorphClose, k)
-	if b, err = burnt.DataPtrUint8(); err != nil {
-		return nil, out
-	}
+	op.do(gocv.MorphologyEx(burnt, &burnt, gocv.MorphOpen, k))
+	op.do(gocv.MorphologyEx(burnt, &burnt, gocv.MorphClose, k))
 	labels, stats, centroids := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
 	defer labels.Close()
 	defer stats.Close()
@@ -57,10 +55,10 @@ func findGlare(r *raster) ([]spot, gocv.Mat) {
 	n := gocv.ConnectedComponentsWithStats(burnt, &labels, &stats, &centroids)
 	least := max(60, w*h/2000)
 	var spots []spot
-	labels.ConvertTo(&labels, gocv.MatTypeCV32F) // gocv has no view of 32-bit integers
+	op.do(labels.ConvertTo(&labels, gocv.MatTypeCV32F)) // gocv has no view of 32-bit integers
 	lab, err := labels.DataPtrFloat32()
-	if err != nil {
-		return nil, out
+	if op.do(err); op.failed {
+		return nil, out, false
 	}
 	for c := 1; c < n; c++ {
 		area := int(stats.GetIntAt(c, 4))
@@ -81,7 +79,7 @@ func findGlare(r *raster) ([]spot, gocv.Mat) {
 			}
 		}
 	}
-	return spots, out
+	return spots, out, true
 }
 
 // fades looks outward from a burnt area in 32 directions. A reflection's

@@ -19,13 +19,15 @@ func Photo(m gocv.Mat) []Measure {
 	}
 	defer r.close()
 	t := measureTone(r)
-	b := measureBlur(r)
-	return []Measure{
+	out := []Measure{
 		{Name: "photo.blank", Value: round(flatness(r)), Unit: "share"},
 		{Name: "photo.exposure_dark", Value: round(1 - t.p90/255), Unit: "share"},
 		{Name: "photo.exposure_bright", Value: round(t.bright), Unit: "share"},
 		{Name: "photo.contrast", Value: round((t.p99 - t.p1) / math.Max(1, t.p99+t.p1)), Unit: "michelson"},
-		{Name: "photo.sharpness", Value: round(resolved(b.sigma, float64(max(r.w, r.h)))), Unit: "cycles/frame"},
 		{Name: "photo.screenshot", Value: round(repeated(r)), Unit: "share"},
 	}
+	if b, ok := measureBlur(r); ok {
+		out = append(out, Measure{Name: "photo.sharpness", Value: round(resolved(b.sigma, float64(max(r.w, r.h)))), Unit: "cycles/frame"})
+	}
+	return out
 }

@@ -60,7 +60,20 @@ type raster struct {
 	grey   gocv.Mat
 }
 
-// newRaster reduces m by scale (1 or more) and takes its luminance.
+// ops notes whether an operation of OpenCV failed. Its error says nothing that a
+// measure could report: what can not be measured is left out.
+type ops struct{ failed bool }
+
+func (o *ops) do(err error) { o.failed = o.failed || err != nil }
+
+func (o *ops) bytes(m gocv.Mat) []byte {
+	b, err := m.DataPtrUint8()
+	o.do(err)
+	return b
+}
+
+// newRaster reduces m by scale (1 or more) and takes its luminance. It refuses what
+// is no 8-bit BGR picture or too small to be measured.
 func newRaster(m gocv.Mat, scale float64) (*raster, bool) {
 	if m.Empty() || m.Type() != gocv.MatTypeCV8UC3 || m.Cols() < 16 || m.Rows() < 16 {
 		return nil, false
@@ -69,18 +82,17 @@ func newRaster(m gocv.Mat, scale float64) (*raster, bool) {
 	r.colour = gocv.NewMat()
 	r.grey = gocv.NewMat()
 	r.mats = []gocv.Mat{r.colour, r.grey}
+	var o ops
 	if r.scale > 1 {
 		sz := image.Pt(max(16, int(float64(m.Cols())/r.scale)), max(16, int(float64(m.Rows())/r.scale)))
-		gocv.Resize(m, &r.colour, sz, 0, 0, gocv.InterpolationArea)
+		o.do(gocv.Resize(m, &r.colour, sz, 0, 0, gocv.InterpolationArea))
 	} else {
-		m.CopyTo(&r.colour) // a region of a larger picture is not contiguous
+		o.do(m.CopyTo(&r.colour)) // a region of a larger picture is not contiguous
 	}
-	gocv.CvtColor(r.colour, &r.grey, gocv.ColorBGRToGray)
+	o.do(gocv.CvtColor(r.colour, &r.grey, gocv.ColorBGRToGray))
 	r.w, r.h = r.colour.Cols(), r.colour.Rows()
-	var err1, err2 error
-	r.bgr, err1 = r.colour.DataPtrUint8()
-	r.luma, err2 = r.grey.DataPtrUint8()
-	if err1 != nil || err2 != nil {
+	r.bgr, r.luma = o.bytes(r.colour), o.bytes(r.grey)
+	if o.failed {
 		r.close()
 		return nil, false
 	}

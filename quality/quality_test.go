@@ -230,7 +230,7 @@ func BenchmarkMeasures(b *testing.B) {
 	defer r.close()
 	for name, f := range map[string]func(){
 		"blur":        func() { measureBlur(r) },
-		"glare":       func() { _, k := findGlare(r); k.Close() },
+		"glare":       func() { _, k, _ := findGlare(r); k.Close() },
 		"tone":        func() { measureTone(r) },
 		"contrast":    func() { localContrast(r) },
 		"shadow":      func() { shadow(r) },

@@ -27,13 +27,17 @@ const reblur = 1.2
 // a single image", 2011): for an edge of blur σ the ratio R of the gradients
 // gives σ = σ₀ / √(R² − 1), whatever the edge's contrast. Edges are sorted by
 // direction; motion widens those across it and leaves those along it.
-func measureBlur(r *raster) blur {
+//
+// It returns false when that could not be done; a picture without edges is
+// measured, and has σ 0.
+func measureBlur(r *raster) (blur, bool) {
 	soft := gocv.NewMat()
 	defer soft.Close()
-	gocv.GaussianBlur(r.grey, &soft, image.Pt(0, 0), reblur, reblur, gocv.BorderReplicate)
-	s, err := soft.DataPtrUint8()
-	if err != nil {
-		return blur{}
+	var o ops
+	o.do(gocv.GaussianBlur(r.grey, &soft, image.Pt(0, 0), reblur, reblur, gocv.BorderReplicate))
+	s := o.bytes(soft)
+	if o.failed {
+		return blur{}, false
 	}
 	w, h, p := r.w, r.h, r.luma
 	// Threshold: edges clearly above the noise, taken as the median gradient.
@@ -110,7 +114,7 @@ func measureBlur(r *raster) blur {
 		order = append(order, ranked{i, v})
 	}
 	if len(best) == 0 {
-		return blur{edges: b.edges}
+		return blur{edges: b.edges}, true
 	}
 	b.sigma = quantile(best, 0.5)
 	sort.Slice(order, func(i, j int) bool { return order[i].v > order[j].v })
@@ -132,7 +136,7 @@ func measureBlur(r *raster) blur {
 		// Print needs detail in every direction: the worst one counts.
 		b.sigma = math.Max(b.sigma, hi)
 	}
-	return b
+	return b, true
 }
 
 // grad2 is the squared central difference at i.

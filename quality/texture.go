@@ -58,27 +58,30 @@ func peak(sum, n [8]float64) float64 {
 // moire looks for a regular fine pattern: isolated peaks in the spectrum of
 // square windows, off the axes (where lines of print lie), against the median
 // of their ring. It returns the strongest peak in decibels that shows in at
-// least two windows at the same frequency.
-func moire(r *raster) float64 {
+// least two windows at the same frequency, or false when it could not be
+// computed.
+func moire(r *raster) (float64, bool) {
 	const n = 256
 	if r.w < n || r.h < n {
-		return 0
+		return 0, true
 	}
 	window := gocv.NewMat()
 	defer window.Close()
-	gocv.CreateHanningWindow(&window, image.Pt(n, n), gocv.MatTypeCV32F)
+	var o ops
+	o.do(gocv.CreateHanningWindow(&window, image.Pt(n, n), gocv.MatTypeCV32F))
 	sum := make([]float64, n*n)
 	count := 0
 	for _, f := range [][2]float64{{0.08, 0.1}, {0.92, 0.1}, {0.5, 0.5}, {0.08, 0.9}, {0.92, 0.9}} {
 		x, y := int(f[0]*float64(r.w-n)), int(f[1]*float64(r.h-n))
 		region := r.grey.Region(image.Rect(x, y, x+n, y+n))
 		tile, spec := gocv.NewMat(), gocv.NewMat()
-		region.ConvertTo(&tile, gocv.MatTypeCV32F)
+		o.do(region.ConvertTo(&tile, gocv.MatTypeCV32F))
 		mean := float32(tile.Mean().Val1)
 		tile.SubtractFloat(mean)
-		gocv.Multiply(tile, window, &tile)
-		gocv.DFT(tile, &spec, gocv.DftComplexOutput)
-		if v, err := spec.DataPtrFloat32(); err == nil && len(v) == 2*n*n {
+		o.do(gocv.Multiply(tile, window, &tile))
+		o.do(gocv.DFT(tile, &spec, gocv.DftComplexOutput))
+		v, err := spec.DataPtrFloat32()
+		if o.do(err); !o.failed && len(v) == 2*n*n {
 			// Windows differ in energy; each is put relative to its own total so
 			// that one with strong print does not drown the rest.
 			var energy float64
@@ -96,8 +99,8 @@ func moire(r *raster) float64 {
 		spec.Close()
 		region.Close()
 	}
-	if count == 0 {
-		return 0
+	if o.failed || count == 0 {
+		return 0, false
 	}
 	var ring [n][]float64
 	radius := func(u, v int) int { return int(math.Sqrt(float64(u*u+v*v)) / 3) }
@@ -124,7 +127,7 @@ func moire(r *raster) float64 {
 		}
 	})
 	if best <= 1 {
-		return 0
+		return 0, true
 	}
-	return 10 * math.Log10(best)
+	return 10 * math.Log10(best), true
 }

@@ -27,7 +27,9 @@ func inkMask(m gocv.Mat, how masking) (gocv.Mat, error) {
 	if err := gocv.MorphologyEx(soft, &paper, gocv.MorphClose, stroke); err != nil {
 		return mask, err
 	}
-	relativeInk(soft, paper, &ink)
+	if err := relativeInk(soft, paper, &ink); err != nil {
+		return mask, err
+	}
 	dummy := gocv.NewMat()
 	defer dummy.Close()
 	otsu := float64(gocv.Threshold(ink, &dummy, 0, 255, gocv.ThresholdBinary|gocv.ThresholdOtsu))
@@ -39,18 +41,25 @@ func inkMask(m gocv.Mat, how masking) (gocv.Mat, error) {
 }
 
 // relativeInk is 255·(paper−m)/(paper+16) per pixel.
-func relativeInk(m, paper gocv.Mat, out *gocv.Mat) {
-	a, _ := m.DataPtrUint8()
-	b, _ := paper.DataPtrUint8()
+func relativeInk(m, paper gocv.Mat, out *gocv.Mat) error {
+	a, err := m.DataPtrUint8()
+	if err != nil {
+		return err
+	}
+	b, err := paper.DataPtrUint8()
+	if err != nil {
+		return err
+	}
 	r := make([]byte, len(a))
 	for i := range r {
 		r[i] = inkTable[b[i]][a[i]]
 	}
 	o, err := gocv.NewMatFromBytes(m.Rows(), m.Cols(), gocv.MatTypeCV8UC1, r)
-	if err == nil {
-		o.CopyTo(out)
-		o.Close()
+	if err != nil {
+		return err
 	}
+	defer o.Close()
+	return o.CopyTo(out)
 }
 
 var inkTable = func() (t [256][256]byte) {
