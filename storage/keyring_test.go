@@ -170,3 +170,24 @@ func TestAKeyThatHalfARotationStillNeedsIsMissedAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestASecondMachineWithAKeyringOfItsOwnIsRefused(t *testing.T) {
+	index := storagetest.NewMemoryIndex()
+	start := func(path string) error {
+		keys, err := storage.OpenOrCreateKeyFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storage.NewVault(nil, keys, index, time.Now).CheckKeys(ctx)
+	}
+	first, second := t.TempDir()+"/keys", t.TempDir()+"/keys"
+	for range 2 {
+		if err := start(first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var unknown *storage.UnknownKeyError
+	if err := start(second); !errors.As(err, &unknown) {
+		t.Fatalf("no evidence is stored yet, but will be: %v", err)
+	}
+}

@@ -189,11 +189,21 @@ func (v *Vault) Read(ctx context.Context, o Object, limit int64) ([]byte, error)
 	return b, nil
 }
 
-// CheckKeys unwraps a stored data key of each key-encryption key that it finds
-// in use, so that a wrong or missing one is an error at start. It looks at one
-// row of any key and at a thousand that a rotation has still to move. With
-// nothing stored it is nil.
+// keyringOf is the session of a data key that encrypts nothing: the first
+// keyring that a store meets leaves it there.
+const keyringOf = "keyring"
+
+// CheckKeys ties the index to the keyring and finds out whether it fits: the
+// first process to start leaves a data key, and one that starts with another
+// keyring, on another machine or after a loss, can not unwrap it. It also
+// unwraps one data key of each key-encryption key in use that it finds among a
+// thousand that a rotation has still to move.
 func (v *Vault) CheckKeys(ctx context.Context) error {
+	dek, err := v.dataKey(ctx, keyringOf, Consent, true)
+	if err != nil {
+		return fmt.Errorf("check keyring: stored evidence can not be read: %w", err)
+	}
+	clear(dek)
 	checked := map[string]bool{}
 	for not, limit := range map[string]int{"": 1, v.keys.Primary(): 1000} {
 		rows, err := v.index.DataKeysNotUnder(ctx, not, limit)
