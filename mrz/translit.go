@@ -51,8 +51,14 @@ func Transliterate(name string) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		for _, r := range t {
-			if s := spellings(r); len(s) > 0 {
+		letters := []rune(t)
+		for i, r := range letters {
+			s := spelledAt(letters, i)
+			switch {
+			case len(s) == 0:
+			case r == 'ة' && i == len(letters)-1:
+				b.WriteString(s[1])
+			default:
 				b.WriteString(s[0])
 			}
 		}
@@ -60,9 +66,12 @@ func Transliterate(name string) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
+// tokens gives the parts of a name in capitals, without marks but the shadda.
 func tokens(name string) []string {
 	name = strings.Map(func(r rune) rune {
 		switch {
+		case r == shadda:
+			return r
 		case strings.ContainsRune("'’ʼ`´.", r), unicode.Is(unicode.Mn, r):
 			return -1
 		case unicode.IsLetter(r):
@@ -73,11 +82,30 @@ func tokens(name string) []string {
 	return strings.Fields(name)
 }
 
+// spelledAt gives the spellings of one letter in its place: a shadda repeats
+// the letter before it, without the X that begins it (9303-3 §6.C, note 3).
+func spelledAt(letters []rune, i int) []string {
+	if letters[i] != shadda {
+		return spellings(letters[i])
+	}
+	if i == 0 || letters[i-1] == shadda {
+		return nil
+	}
+	var double []string
+	for _, s := range spellings(letters[i-1]) {
+		double = append(double, strings.TrimLeft(s, "X"))
+	}
+	return double
+}
+
 func spellings(r rune) []string {
 	if r >= 'A' && r <= 'Z' {
 		return []string{string(r)}
 	}
 	if s, ok := spelled[r]; ok {
+		return s
+	}
+	if s, ok := arabic[r]; ok {
 		return s
 	}
 	// A letter that is not listed loses its marks.
@@ -100,16 +128,16 @@ func NameMatches(zone, printed string, truncated bool) bool {
 		return false
 	}
 	z := strings.Join(strings.FieldsFunc(zone, func(r rune) bool { return r == ' ' || r == '<' }), "")
-	letters := strings.Join(tokens(printed), "")
+	letters := []rune(strings.Join(tokens(printed), ""))
 	// at[i] tells whether z[:i] spells the letters so far.
 	at := map[int]bool{0: true}
-	for _, r := range letters {
+	for k := range letters {
 		next := map[int]bool{}
 		for i := range at {
 			if truncated && i == len(z) && i > 0 {
 				return true
 			}
-			for _, s := range spellings(r) {
+			for _, s := range spelledAt(letters, k) {
 				if strings.HasPrefix(z[i:], s) {
 					next[i+len(s)] = true
 				} else if truncated && i < len(z) && strings.HasPrefix(s, z[i:]) {

@@ -14,6 +14,9 @@ func TestNamesAreSpelledAsTheStandardRecommends(t *testing.T) {
 		"Nguyễn":               "NGUYEN",
 		"Łukasz Żółć":          "LUKASZ ZOLC",
 		"e\u0301te\u0301":      "ETE",
+		"عبّاس":                "EBBAS",
+		"فضّة":                 "FXDZDZXAH",
+		"محمد":                 "MXHMD",
 	} {
 		if got := Transliterate(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
@@ -37,6 +40,8 @@ func TestZoneNameMatchesAnyAllowedSpelling(t *testing.T) {
 		{"NILAVADHANANANDA CHAYAPA DEJTHAMRONG K", "Nilavadhanananda Chayapa Dejthamrong Krasuang", true, true},
 		{"NILAVADH CHAYAPA D K", "Nilavadhanananda Chayapa Dejthamrong Krasuang", true, true},
 		{"NILAVADH", "Nilavadhanananda", false, false},
+		{"FXDZDZXAH", "فِضّة", false, true},
+		{"MOHAMMED", "محمد", false, false},
 		{"", "", false, false},
 		{"ANNA", "", false, false},
 	} {
