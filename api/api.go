@@ -82,6 +82,8 @@ type Deps struct {
 	PublicURL string
 	// CapturePage serves /capture and below.
 	CapturePage http.Handler
+	// QueuePage serves /ops/queues and below; it asks for its own login.
+	QueuePage http.Handler
 	// Congested tells whether so much waits to be verified that uploads are
 	// better refused, and for how long. nil: never.
 	Congested func() (retryAfter time.Duration, congested bool)
@@ -140,6 +142,10 @@ func New(d Deps) http.Handler {
 	if d.CapturePage != nil {
 		root.Handle("/capture", d.CapturePage)
 		root.Handle("/capture/*", d.CapturePage)
+	}
+	if d.QueuePage != nil {
+		root.Handle("/ops/queues", d.QueuePage)
+		root.Handle("/ops/queues/*", d.QueuePage)
 	}
 	root.Group(func(r chi.Router) {
 		r.Use(a.perAddress(), a.perKey(a.limits.PerKey), a.perPhoto())

@@ -118,8 +118,10 @@ func observe(log *slog.Logger, m *metrics) func(http.Handler) http.Handler {
 			r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
 			w.Header().Set("X-Request-Id", id)
 			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			r, span := startSpan(r)
 			m.inFlight.Inc()
 			defer func() {
+				defer func() { endSpan(span, r, rec, ww.Status()) }()
 				m.inFlight.Dec()
 				if v := recover(); v != nil {
 					if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {

@@ -142,7 +142,9 @@ func (j *job) stage(ctx context.Context, s stage, hash string) (stored, error) {
 		f.Assert("system.stage_failed", "")
 		body.Findings, j.crashes = []policy.Finding{f}, 0
 	} else {
-		fs, err := j.r.stage(ctx, s)
+		sctx, span := startStage(ctx, s.Name)
+		fs, err := j.r.stage(sctx, s)
+		endSpan(span, err)
 		if err != nil {
 			return body, err
 		}

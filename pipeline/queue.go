@@ -106,6 +106,7 @@ type task struct {
 	Attempt     int    `json:"attempt"`
 	Ref         string `json:"ref,omitempty"`
 	Correlation string `json:"correlation,omitempty"`
+	Traceparent string `json:"traceparent,omitempty"` // for whoever looks at the queue; workers read the row
 }
 
 const (
@@ -125,7 +126,7 @@ func (q *Queue) Enqueue(ctx context.Context, o session.Outbox) error {
 }
 
 func (q *Queue) enqueue(ctx context.Context, o session.Outbox, id string) error {
-	payload, err := json.Marshal(task{o.ID, string(o.Kind), o.Session, o.Attempt, o.Ref, o.CorrelationID})
+	payload, err := json.Marshal(task{o.ID, string(o.Kind), o.Session, o.Attempt, o.Ref, o.CorrelationID, o.Traceparent})
 	if err != nil {
 		return fmt.Errorf("encode task: %w", err)
 	}

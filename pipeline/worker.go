@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
@@ -36,7 +37,8 @@ type WorkerConfig struct {
 	ID          string
 	Concurrency int // cases at a time; 0 means 1
 	Log         *slog.Logger
-	// Observe is told how stages get on, for metrics. It must be quick.
+	Metrics     *Metrics // nil: none are kept
+	// Observe is told how stages get on. It must be quick.
 	Observe func(Event)
 }
 
@@ -87,8 +89,15 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Observe == nil {
-		c.Observe = func(Event) {}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	told := c.Observe
+	c.Observe = func(e Event) {
+		c.Metrics.stage(e)
+		if told != nil {
+			told(e)
+		}
 	}
 	c.Concurrency = max(c.Concurrency, 1)
 	w := &Worker{c: c, stages: stages, actor: session.Actor{Role: session.Worker, ID: c.ID}, log: c.Log,
@@ -177,16 +186,20 @@ func (w *Worker) process(_ context.Context, t *asynq.Task) error {
 	case row.State == session.Done || row.State == session.Dead:
 		return nil // a duplicate
 	}
+	ctx, span := startTask(w.ctx, row)
+	began := time.Now()
 	switch row.Kind {
 	case session.KindVerify:
-		err = w.verify(w.ctx, row)
+		err = w.verify(ctx, row)
 	case session.KindWebhook:
-		err = w.deliver(w.ctx, row)
+		err = w.deliver(ctx, row)
 	case session.KindErase:
-		err = w.erase(w.ctx, row)
+		err = w.erase(ctx, row)
 	default:
-		err = w.c.Store.MarkDead(w.ctx, row.ID, "unknown_kind")
+		err = w.c.Store.MarkDead(ctx, row.ID, "unknown_kind")
 	}
+	w.c.Metrics.task(row.Kind, err, time.Since(began))
+	endSpan(span, err)
 	if err != nil {
 		return w.failed(row, "run "+string(row.Kind), err)
 	}

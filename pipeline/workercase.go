@@ -50,6 +50,7 @@ func (w *Worker) verify(ctx context.Context, row session.Outbox) error {
 	case err != nil:
 		return err
 	}
+	w.c.Metrics.waited(row, lease.Fence == 1)
 	rctx, stop := w.keep(ctx, lease)
 	err = w.run(rctx, row, lease)
 	lost := stop()
@@ -170,6 +171,9 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, session.Decided(w.actor, row.Attempt, d), nil)
 		if errors.Is(err, session.ErrNoTransition) {
 			return nil // withdrawn or decided meanwhile; audited
+		}
+		if err == nil {
+			w.c.Metrics.decided(d.Outcome, ses.SubmittedAt)
 		}
 		return err
 	}

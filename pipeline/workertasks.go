@@ -54,6 +54,8 @@ func (w *Worker) deliver(ctx context.Context, row session.Outbox) error {
 		w.log.Warn("webhook not tried", "delivery", d.ID, "endpoint", d.Endpoint.ID, "error", err)
 		return later("not_tried")
 	}
+	w.c.Metrics.delivery(r)
+	traceDelivery(ctx, d, r)
 	return w.c.Store.RecordDelivery(context.WithoutCancel(ctx), d, r)
 }
 

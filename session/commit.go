@@ -55,7 +55,7 @@ func (s *Store) writeApart(ctx context.Context, doing string, fn func(*Tx) error
 	if !s.postgres {
 		return s.write(ctx, doing, fn)
 	}
-	err := fn(&Tx{s: s, ctx: ctx, db: s.wdb, Now: s.clock()})
+	err := fn(&Tx{s: s, ctx: ctx, db: s.wdb, Now: s.clock(), trace: traceparent(ctx)})
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -184,13 +184,13 @@ func (tx *Tx) run(j *job) (refused, broken error) {
 	if err := j.ctx.Err(); err != nil {
 		return context.Cause(j.ctx), nil
 	}
-	tx.Session, tx.wrote = nil, false
-	entries := len(tx.entries)
+	tx.Session, tx.wrote, tx.trace = nil, false, traceparent(j.ctx)
+	entries, moves := len(tx.entries), len(tx.moves)
 	err := tx.call(j.fn)
 	if err == nil {
 		return nil, nil
 	}
-	tx.entries = tx.entries[:entries]
+	tx.entries, tx.moves = tx.entries[:entries], tx.moves[:moves]
 	if !tx.wrote && slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
 		return err, nil
 	}
@@ -227,6 +227,9 @@ func (tx *Tx) commit() error {
 	}
 	if err := tx.tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	for _, m := range tx.moves {
+		tx.s.moved(m)
 	}
 	return nil
 }

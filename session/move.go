@@ -89,6 +89,7 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 		e.Hashes = map[string]string{"consent_text": ev.Consent.TextHash}
 	}
 	tx.Audit(e)
+	tx.moves = append(tx.moves, Move{From: from, To: ses.State, Event: ev.Kind, By: ev.Actor.Role})
 	if t.Notice == "" {
 		return nil
 	}

@@ -33,6 +33,7 @@ type Store struct {
 	read, wdb *sql.DB
 	postgres  bool
 	now       func() time.Time
+	moved     func(Move)
 	ids       idSource
 	rebound   sync.Map  // query with ? → query with $1
 	lite      *liteConn // the commit loop's
@@ -48,6 +49,18 @@ type Option func(*Store)
 // WithClock replaces time.Now, for tests and simulations.
 func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
 
+// Move is a transition that was committed. Its values are those of the
+// transition table, or "create" from no state, so they can label metrics.
+type Move struct {
+	From, To State
+	Event    EventKind
+	By       Role
+}
+
+// WithMoves has f told of every transition that this process commits. It must
+// be quick: other writers wait.
+func WithMoves(f func(Move)) Option { return func(s *Store) { s.moved = f } }
+
 // Open opens the store named by dsn, "sqlite:PATH" or a postgres:// URL,
 // creating and migrating the schema as needed.
 //
@@ -56,7 +69,7 @@ func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = no
 // kill -9 (for which NORMAL would do). The cost is one fsync per transaction,
 // which concurrent callers share.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
-	s := &Store{now: time.Now, batches: make(chan *job), closing: make(chan struct{}), done: make(chan struct{})}
+	s := &Store{now: time.Now, moved: func(Move) {}, batches: make(chan *job), closing: make(chan struct{}), done: make(chan struct{})}
 	for _, o := range opts {
 		o(s)
 	}

@@ -39,6 +39,7 @@ type Outbox struct {
 	Attempt       int
 	Ref           string
 	CorrelationID string
+	Traceparent   string // of the request or task that wrote the row
 	State         OutboxState
 	Tries         int // how often it was requeued or replayed
 	Reason        string
@@ -51,12 +52,12 @@ type Outbox struct {
 // that handing it over twice makes one task.
 func (o Outbox) TaskID() string { return o.ID + ":" + strconv.Itoa(o.Tries) }
 
-const outboxColumns = "id, kind, session, attempt, ref, correlation_id, state, tries, reason, available_at, created_at, updated_at"
+const outboxColumns = "id, kind, session, attempt, ref, correlation_id, traceparent, state, tries, reason, available_at, created_at, updated_at"
 
 func scanOutbox(r scanner) (Outbox, error) {
 	var o Outbox
 	var available, created, updated int64
-	err := r.Scan(&o.ID, &o.Kind, &o.Session, &o.Attempt, &o.Ref, &o.CorrelationID, &o.State, &o.Tries, &o.Reason, &available, &created, &updated)
+	err := r.Scan(&o.ID, &o.Kind, &o.Session, &o.Attempt, &o.Ref, &o.CorrelationID, &o.Traceparent, &o.State, &o.Tries, &o.Reason, &available, &created, &updated)
 	o.AvailableAt, o.CreatedAt, o.UpdatedAt = fromMicros(available), fromMicros(created), fromMicros(updated)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -77,8 +78,8 @@ func (tx *Tx) Enqueue(kind OutboxKind, session string, attempt int, ref, correla
 		conflict = `DO UPDATE SET state = 'pending', tries = outbox.tries + 1, available_at = excluded.available_at,
 			updated_at = excluded.updated_at WHERE outbox.state IN ('done', 'dead')`
 	}
-	_, err := tx.exec("INSERT INTO outbox ("+outboxColumns+") VALUES ("+marks(12)+") ON CONFLICT (kind, session, attempt, ref) "+conflict,
-		tx.s.ids.next(OutboxPrefix, tx.Now), kind, session, attempt, ref, correlation, Pending, 0, "",
+	_, err := tx.exec("INSERT INTO outbox ("+outboxColumns+") VALUES ("+marks(13)+") ON CONFLICT (kind, session, attempt, ref) "+conflict,
+		tx.s.ids.next(OutboxPrefix, tx.Now), kind, session, attempt, ref, correlation, tx.trace, Pending, 0, "",
 		micros(tx.Now), micros(tx.Now), micros(tx.Now))
 	if err != nil {
 		return fmt.Errorf("enqueue %s: %w", kind, err)
@@ -193,6 +194,41 @@ func (s *Store) OutboxDepth(ctx context.Context) (map[OutboxKind]int, error) {
 		out[c.kind] = c.n
 	}
 	return out, nil
+}
+
+// OutboxCounts counts the rows that are not done, by kind and state, and says
+// how long the oldest row that is due has waited.
+func (s *Store) OutboxCounts(ctx context.Context) (counts map[OutboxKind]map[OutboxState]int, oldest time.Duration, err error) {
+	type count struct {
+		kind  OutboxKind
+		state OutboxState
+		n     int
+		due   int64
+	}
+	rows, err := list(ctx, s, "count outbox", func(r scanner) (c count, err error) {
+		err = r.Scan(&c.kind, &c.state, &c.n, &c.due)
+		return c, err
+	}, `SELECT kind, 'pending', COUNT(*), MIN(available_at) FROM outbox WHERE state = 'pending' GROUP BY kind
+		UNION ALL SELECT kind, 'dispatched', COUNT(*), 0 FROM outbox WHERE state = 'dispatched' GROUP BY kind
+		UNION ALL SELECT kind, 'dead', COUNT(*), 0 FROM outbox WHERE state = 'dead' GROUP BY kind`)
+	if err != nil {
+		return nil, 0, err
+	}
+	counts = map[OutboxKind]map[OutboxState]int{}
+	for _, k := range []OutboxKind{KindVerify, KindWebhook, KindErase} {
+		counts[k] = map[OutboxState]int{Pending: 0, Dispatched: 0, Dead: 0}
+	}
+	now := s.now()
+	for _, c := range rows {
+		if counts[c.kind] == nil {
+			counts[c.kind] = map[OutboxState]int{}
+		}
+		counts[c.kind][c.state] = c.n
+		if c.state == Pending {
+			oldest = max(oldest, now.Sub(fromMicros(c.due)))
+		}
+	}
+	return counts, oldest, nil
 }
 
 func (tx *Tx) setOutbox(id string, state OutboxState, reason string, available time.Time, tries int) error {

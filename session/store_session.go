@@ -129,6 +129,7 @@ func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 		}
 		tx.Audit(audit.Entry{Actor: n.Actor.String(), Action: "session.create", Session: id, Tenant: n.Tenant, Attempt: 1,
 			To: string(Initiated), Hashes: map[string]string{"policy": n.PolicyHash}, Correlation: ses.CorrelationID})
+		tx.moves = append(tx.moves, Move{To: Initiated, Event: "create", By: n.Actor.Role})
 		out = ses
 		return tx.announce(ses, "", NoticeCreated, nil)
 	})

@@ -25,6 +25,8 @@ type Tx struct {
 	db      querier // tx, or the pool
 	entries []audit.Entry
 	wrote   bool
+	trace   string // traceparent of the write that runs
+	moves   []Move
 	ends    map[string][]Endpoint // enabled ones by tenant, as read in this transaction
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -21,7 +22,7 @@ func (c *configShow) Run(k *kong.Context) error {
 		if f.Name == "help" || f.Name == "config" || f.Name == "version" {
 			continue
 		}
-		value := fmt.Sprint(k.FlagValue(f))
+		value := withoutPassword(fmt.Sprint(k.FlagValue(f)))
 		if isSecret(f.Name) {
 			value = map[bool]string{true: "(not set)", false: "(set)"}[value == ""]
 		}
@@ -44,5 +45,17 @@ func (c *configShow) Run(k *kong.Context) error {
 }
 
 func isSecret(name string) bool {
-	return strings.HasSuffix(name, "password") || strings.HasSuffix(name, "secret") || strings.HasSuffix(name, "secret-key")
+	return strings.HasSuffix(name, "password") || strings.HasSuffix(name, "secret") || strings.HasSuffix(name, "secret-key") || strings.HasSuffix(name, "token") || strings.HasSuffix(name, "token")
+}
+
+// In addresses: what stands between the user's name and the last '@' of the
+// authority, and a password among the parameters.
+var (
+	userPassword  = regexp.MustCompile(`(://[^:/?#@]*:)[^/?#]*@`)
+	queryPassword = regexp.MustCompile(`((?i:password|secret|token|key)=)[^&\s]*`)
+)
+
+// withoutPassword blots out the password in an address such as a DSN.
+func withoutPassword(address string) string {
+	return queryPassword.ReplaceAllString(userPassword.ReplaceAllString(address, "$1(set)@"), "$1(set)")
 }

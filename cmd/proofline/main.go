@@ -39,6 +39,7 @@ type commands struct {
 	Audit     auditCmd     `cmd:"" help:"Verify and export the audit log."`
 	ConfigCmd configShow   `cmd:"" name:"config" help:"Show every setting with its value, where it came from and why it exists."`
 	Keys      apiKeysCmd   `cmd:"" name:"api-key" help:"Create and list API keys of relying services."`
+	Queue     queueCmd     `cmd:"" help:"List work that was given up, and start it again."`
 	Retention retentionCmd `cmd:"" help:"Erase what is past its retention."`
 }
 

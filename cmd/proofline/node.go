@@ -41,7 +41,7 @@ func (s settings) logger() *slog.Logger {
 
 // open opens the node. Everything that could be wrong with keys, database or
 // evidence storage is an error here and not at first use.
-func (s settings) open(ctx context.Context) (_ *node, err error) {
+func (s settings) open(ctx context.Context, o ...session.Option) (_ *node, err error) {
 	n := &node{log: s.logger()}
 	defer func() {
 		if err != nil {
@@ -51,7 +51,7 @@ func (s settings) open(ctx context.Context) (_ *node, err error) {
 	if err := s.makeDataDir(); err != nil {
 		return nil, err
 	}
-	n.store, err = session.Open(ctx, s.storeDSN())
+	n.store, err = session.Open(ctx, s.storeDSN(), o...)
 	if err != nil {
 		return nil, fmt.Errorf("open session store: %w", err)
 	}
@@ -94,7 +94,7 @@ func (s settings) openKeyring(ctx context.Context, index storage.Index) (*storag
 		return nil, fmt.Errorf("look for stored evidence: %w", err)
 	}
 	if len(stored) > 0 {
-		return nil, fmt.Errorf("%s is missing, and there is evidence that only its keys can read: restore it from its backup", path)
+		return nil, fmt.Errorf("%s is missing, and this store was made with it: restore it from its backup, or copy it from the first machine", path)
 	}
 	return storage.OpenOrCreateKeyFile(path)
 }

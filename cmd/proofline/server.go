@@ -66,7 +66,10 @@ func (s settings) run(ctx context.Context, r roles) error {
 	if err := s.validate(r.api && r.worker); err != nil {
 		return fmt.Errorf("configuration:\n%w", err)
 	}
-	n, err := s.open(ctx)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := pipeline.NewMetrics(registry)
+	n, err := s.open(ctx, session.WithMoves(metrics.Moved))
 	if err != nil {
 		return err
 	}
@@ -75,6 +78,11 @@ func (s settings) run(ctx context.Context, r roles) error {
 			n.log.Error("close", "error", err)
 		}
 	}()
+	stopTracing, err := startTracing(ctx, n.log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	archive, err := s.openArchive()
 	if err != nil {
 		return err
@@ -103,8 +111,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 		return err
 	}
 
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(pipeline.NewDepths(n.store, queue))
 
 	var wake func()
 	if r.worker {
@@ -113,7 +120,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 		service, err := pipeline.NewService(pipeline.WorkerConfig{
 			Store: n.store, Queue: queue, Vault: n.vault, Engines: engines, Policy: archive.find,
 			Keyring: n.keys, Webhooks: deliverer, Concurrency: s.concurrency(r), Log: n.log,
-			Observe: observeStages(registry),
+			Metrics: metrics,
 		})
 		if err != nil {
 			return err
@@ -133,6 +140,11 @@ func (s settings) run(ctx context.Context, r roles) error {
 	stopSigning := n.signEvery(time.Minute)
 	defer stopSigning()
 	if !r.api {
+		stopServing, err := s.serveMetrics(n, queue, registry)
+		if err != nil {
+			return err
+		}
+		defer stopServing()
 		n.log.Info("working", "concurrency", s.concurrency(r), "policy", current.Name, "policy_version", current.Version)
 		<-ctx.Done()
 		n.log.Info("stopping")
@@ -161,11 +173,8 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 		},
 		Congested: func() (time.Duration, bool) { return 10 * time.Second, int(depth.Load()) > s.Queue.Limit },
 		Submitted: wake,
-		Ready: []api.Check{
-			{Name: "store", Ping: n.store.Ping},
-			{Name: "queue", Ping: queue.Ping},
-			{Name: "evidence", Ping: n.pingBlobs},
-		},
+		QueuePage: s.operatorsOnly(queue.Page(queuePagePath)),
+		Ready:     n.checks(queue),
 		Log: n.log, Metrics: registry, Version: version,
 	})
 	srv := &http.Server{
@@ -253,24 +262,4 @@ func (n *node) pingBlobs(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// observeStages counts and times the stages. The labels are the stage table's
-// own names.
-func observeStages(r *prometheus.Registry) func(pipeline.Event) {
-	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "proofline_stage_seconds", Help: "Time per pipeline stage.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-	}, []string{"stage"})
-	resumed := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "proofline_stage_resumed_total", Help: "Stages whose stored result was used instead of running them again.",
-	}, []string{"stage"})
-	r.MustRegister(took, resumed)
-	return func(e pipeline.Event) {
-		switch {
-		case e.Resumed:
-			resumed.WithLabelValues(e.Stage).Inc()
-		case e.Done:
-			took.WithLabelValues(e.Stage).Observe(e.Elapsed.Seconds())
-		}
-	}
 }

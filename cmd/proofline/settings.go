@@ -21,14 +21,15 @@ type settings struct {
 	Listen    string `help:"Address of the API and the pages. The default is reachable from this machine only: put a TLS proxy in front before you change it." default:"127.0.0.1:8780"`
 	PublicURL string `help:"Address under which people reach the capture page, such as https://verify.example.com; made from --listen when empty." placeholder:"URL"`
 
-	Store   storeSettings   `embed:"" prefix:"store."`
-	Queue   queueSettings   `embed:"" prefix:"queue."`
-	Storage storageSettings `embed:"" prefix:"storage."`
-	Keys    keySettings     `embed:"" prefix:"keys."`
-	Archive string          `name:"policy-archive" help:"Directory in which every policy that was in force is kept, because a case is decided by the policy it began with. In the data directory when empty; shared by all machines when there are several." placeholder:"DIR"`
-	Worker  workerSettings  `embed:"" prefix:"worker."`
-	Webhook webhookSettings `embed:"" prefix:"webhook."`
-	Log     logSettings     `embed:"" prefix:"log."`
+	Store    storeSettings    `embed:"" prefix:"store."`
+	Queue    queueSettings    `embed:"" prefix:"queue."`
+	Storage  storageSettings  `embed:"" prefix:"storage."`
+	Keys     keySettings      `embed:"" prefix:"keys."`
+	Archive  string           `name:"policy-archive" help:"Directory in which every policy that was in force is kept, because a case is decided by the policy it began with. In the data directory when empty; shared by all machines when there are several." placeholder:"DIR"`
+	Worker   workerSettings   `embed:"" prefix:"worker."`
+	Webhook  webhookSettings  `embed:"" prefix:"webhook."`
+	Operator operatorSettings `embed:"" prefix:"operator."`
+	Log      logSettings      `embed:"" prefix:"log."`
 	engineSettings
 }
 
@@ -80,7 +81,8 @@ type keySettings struct {
 }
 
 type workerSettings struct {
-	Concurrency int `help:"Cases worked on at once; each needs about one core. 0: the number of cores, at most 2 in one process with the API." default:"0"`
+	Listen      string `help:"Address on which proofline worker answers /metrics, /healthz and /readyz; none when empty. Nothing there is secret, nothing there asks for a login: keep it inside." placeholder:"HOST:PORT"`
+	Concurrency int    `help:"Cases worked on at once; each needs about one core. 0: the number of cores, at most 2 in one process with the API." default:"0"`
 }
 
 type webhookSettings struct {
@@ -88,6 +90,10 @@ type webhookSettings struct {
 	Secret       string        `help:"Signing secret, whsec_…; better set through the environment." placeholder:"SECRET"`
 	AllowPrivate bool          `help:"Permit webhook addresses in private and loopback networks. Without it they are refused, because a webhook URL could point into your own network."`
 	Timeout      time.Duration `help:"Time for one delivery." default:"15s"`
+}
+
+type operatorSettings struct {
+	Token string `help:"Password of the operators' pages (/ops/queues), for any user name or as a bearer token; at least 24 characters, better set through the environment. Empty: there are no such pages." placeholder:"SECRET"`
 }
 
 type logSettings struct {
@@ -162,6 +168,14 @@ func (s settings) validate(alone bool) error {
 	}
 	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
 		add("worker.concurrency must be 0 to 256")
+	}
+	if n := len(s.Operator.Token); n > 0 && n < minOperatorToken {
+		add("operator.token has %d characters; it needs at least %d, for example from openssl rand -base64 24", n, minOperatorToken)
+	}
+	if s.Worker.Listen != "" {
+		if _, _, err := net.SplitHostPort(s.Worker.Listen); err != nil {
+			add("worker.listen: %q is not host:port", s.Worker.Listen)
+		}
 	}
 	return errors.Join(errs...)
 }

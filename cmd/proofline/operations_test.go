@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/proofline/proofline/session"
+)
+
+func TestTheOperatorsPagesAskForTheToken(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	if (settings{}).operatorsOnly(page) != nil {
+		t.Error("there is a page without a token")
+	}
+	const token = "only-for-this-test-0123456789"
+	h := settings{Operator: operatorSettings{Token: token}}.operatorsOnly(page)
+	for header, want := range map[string]int{"": 401, "Bearer " + token: 204, "Bearer " + token[1:]: 401, "Bearer ": 401, "basic": 204, "basic wrong": 401} {
+		r := httptest.NewRequest("GET", queuePagePath, nil)
+		switch header {
+		case "basic":
+			r.SetBasicAuth("anyone", token)
+		case "basic wrong":
+			r.SetBasicAuth(token, "x")
+		default:
+			r.Header.Set("Authorization", header)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want || want == 401 && w.Header().Get("WWW-Authenticate") == "" {
+			t.Errorf("%q: %d", header, w.Code)
+		}
+	}
+}
+
+func TestDeadLettersAreListedAndStartedAgain(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	store, err := session.Open(ctx, "sqlite:"+filepath.Join(dir, "proofline.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.PutEndpoint(ctx, operator, session.Endpoint{Tenant: defaultTenant, URL: "https://a.example/h"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := store.Create(ctx, session.New{Tenant: defaultTenant, PolicyName: "p", PolicyVersion: "1", PolicyHash: "h", Actor: operator}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := store.Pending(ctx, 10)
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	for _, o := range rows {
+		if err := store.MarkDead(ctx, o.ID, "status_500"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) (string, string) {
+		var out, said bytes.Buffer
+		cmd := program(append([]string{"queue"}, append(args, "--data-dir", dir)...)...)
+		cmd.Stdout, cmd.Stderr = &out, &said
+		_ = cmd.Run()
+		return out.String(), said.String()
+	}
+	out, said := run("dead", "--json")
+	var d deadLetter
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&d); err != nil || d.ID != rows[0].ID || d.Reason != "status_500" || strings.Count(out, "\n") != 2 {
+		t.Errorf("%s %s %v", out, said, err)
+	}
+	if _, said := run("replay"); !strings.Contains(said, "--all") {
+		t.Error(said)
+	}
+	if _, said := run("replay", "obx_none"); !strings.Contains(said, "no dead letter") {
+		t.Error(said)
+	}
+	for _, args := range [][]string{{"replay", rows[0].ID}, {"replay", "--all"}} {
+		if _, said := run(args...); !strings.Contains(said, "1 started again") {
+			t.Error(said)
+		}
+	}
+	if again, err := store.Pending(ctx, 10); err != nil || len(again) != 2 || again[0].Tries != 1 {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
