@@ -53,6 +53,15 @@ func (a *archive) add(p *policy.Policy, text []byte) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("archive policy: %w", err)
 	}
+	// Without it the name may be gone after a power cut, and with it the policy
+	// that the cases begun since are decided by.
+	dir, err := os.Open(a.dir)
+	if err != nil {
+		return fmt.Errorf("archive policy: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("archive policy: %w", err)
+	}
 	return nil
 }
 

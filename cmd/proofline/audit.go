@@ -65,12 +65,27 @@ func (c *auditVerifyCmd) verify(ctx context.Context, key string) (audit.Report, 
 		}
 		return audit.Verify(entries, checkpoints, key, nil)
 	}
-	store, err := session.Open(ctx, c.storeDSN())
+	store, err := c.existingStore(ctx)
 	if err != nil {
-		return audit.Report{}, fmt.Errorf("open session store: %w", err)
+		return audit.Report{}, err
 	}
 	defer store.Close()
 	return store.VerifyAudit(ctx, key)
+}
+
+// existingStore opens the store that is configured, and makes none: an empty log
+// would be intact.
+func (s settings) existingStore(ctx context.Context) (*session.Store, error) {
+	if path, ok := strings.CutPrefix(s.storeDSN(), "sqlite:"); ok {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("open session store: %w", err)
+		}
+	}
+	store, err := session.Open(ctx, s.storeDSN())
+	if err != nil {
+		return nil, fmt.Errorf("open session store: %w", err)
+	}
+	return store, nil
 }
 
 func (c *auditVerifyCmd) publicKey() (string, error) {
@@ -99,9 +114,9 @@ type auditExportCmd struct {
 }
 
 func (c *auditExportCmd) Run(ctx context.Context) error {
-	store, err := session.Open(ctx, c.storeDSN())
+	store, err := c.existingStore(ctx)
 	if err != nil {
-		return fmt.Errorf("open session store: %w", err)
+		return err
 	}
 	defer store.Close()
 	checkpoints, err := store.Checkpoints(ctx)

@@ -162,6 +162,11 @@ func (e evalFlags) read(r *row, key string) ([]byte, error) {
 
 // each works on all rows with all cores and writes them in their order.
 func (e evalFlags) each(ctx context.Context, name string, rows []*row, work func(context.Context, *row) error) error {
+	if a, err := os.Stat(e.Manifest); err == nil {
+		if b, err := os.Stat(e.Out); err == nil && os.SameFile(a, b) {
+			return fmt.Errorf("--out is the manifest: it would be overwritten")
+		}
+	}
 	out, err := os.Create(e.Out)
 	if err != nil {
 		return fmt.Errorf("create output: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,12 +58,13 @@ func (c *mrzParseCmd) Run() error {
 }
 
 // parseMRZRecords reads {"id","lines"} objects and writes one record each. A
-// line that is no such object gives a record with an error, so that the output
-// has as many lines as the input.
-func parseMRZRecords(r io.Reader, w io.Writer) error {
+// line that is no such object ends it with an error, after the records of the
+// lines before; empty lines are skipped.
+func parseMRZRecords(r io.Reader, w io.Writer) (err error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 64<<10), maxMRZInput)
 	out := bufio.NewWriter(w)
+	defer func() { err = errors.Join(err, out.Flush()) }()
 	enc := json.NewEncoder(out)
 	for n := 1; sc.Scan(); n++ {
 		if len(strings.TrimSpace(sc.Text())) == 0 {
@@ -82,7 +84,7 @@ func parseMRZRecords(r io.Reader, w io.Writer) error {
 	if err := sc.Err(); err != nil {
 		return fmt.Errorf("read records: %w", err)
 	}
-	return out.Flush()
+	return nil
 }
 
 func printRecord(w io.Writer, r mrz.Record) {
