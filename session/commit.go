@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"github.com/proofline/proofline/storage"
@@ -164,10 +165,11 @@ func (s *Store) begin() (*Tx, error) {
 	// others' work.
 	ctx, cancel := context.Background(), func() {}
 	var tx txn
+	var conn *sql.Conn
 	var err error
 	if s.postgres {
 		ctx, cancel = context.WithTimeout(ctx, txTimeout)
-		tx, err = s.wdb.BeginTx(ctx, nil)
+		conn, tx, err = s.pgBegin(ctx)
 	} else {
 		tx, err = s.liteBegin(ctx) // waits for other processes as long as busy_timeout says
 	}
@@ -175,7 +177,7 @@ func (s *Store) begin() (*Tx, error) {
 		cancel()
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
-	return &Tx{s: s, ctx: ctx, cancel: cancel, tx: tx, db: tx, Now: s.clock()}, nil
+	return &Tx{s: s, ctx: ctx, cancel: cancel, tx: tx, db: tx, conn: conn, Now: s.clock()}, nil
 }
 
 // run executes one job. refused: it changed nothing and the transaction is
@@ -188,7 +190,13 @@ func (tx *Tx) run(j *job) (refused, broken error) {
 	entries, moves := len(tx.entries), len(tx.moves)
 	err := tx.call(j.fn)
 	if err == nil {
+		err = tx.flush()
+	}
+	if err == nil {
 		return nil, nil
+	}
+	if tx.flushErr != nil {
+		return nil, tx.flushErr
 	}
 	tx.entries, tx.moves = tx.entries[:entries], tx.moves[:moves]
 	if !tx.wrote && slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
@@ -215,13 +223,25 @@ func (tx *Tx) call(fn func(*Tx) error) (err error) {
 
 func (tx *Tx) rollback() {
 	tx.tx.Rollback()
+	tx.release()
+}
+
+// release gives the connection back.
+func (tx *Tx) release() {
+	if tx.conn != nil {
+		tx.conn.Close()
+	}
 	tx.cancel()
 }
 
 // commit appends the audit entries of the batch and commits.
 func (tx *Tx) commit() error {
-	defer tx.cancel()
-	if err := tx.appendAudit(); err != nil {
+	defer tx.release()
+	err := tx.appendAudit()
+	if err == nil {
+		err = tx.flush()
+	}
+	if err != nil {
 		tx.tx.Rollback()
 		return err
 	}

@@ -64,15 +64,13 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	n, err := tx.exec(`UPDATE sessions SET state = ?, version = ?, attempt = ?, consent = ?, decision = ?,
+	// One row: it was read under its lock, with this version.
+	err = tx.laterRows("move session", 1, `UPDATE sessions SET state = ?, version = ?, attempt = ?, consent = ?, decision = ?,
 		updated_at = ?, expires_at = ?, submitted_at = ? WHERE id = ? AND version = ?`,
 		ses.State, ses.Version, ses.Attempt, consent, decision,
 		micros(ses.UpdatedAt), micros(ses.ExpiresAt), micros(ses.SubmittedAt), ses.ID, version)
 	if err != nil {
 		return err
-	}
-	if n != 1 {
-		return &ConflictError{Session: ses.ID, Expected: version}
 	}
 	if err := tx.follow(ses, from, ev); err != nil {
 		return err

@@ -37,19 +37,16 @@ func (tx *Tx) appendAudit() error {
 		}
 	}
 	if err := tx.insertMany("INSERT INTO audit_entries (seq, session, at, body) VALUES ", 4, entries); err != nil {
-		return fmt.Errorf("append to audit log: %w", err)
+		return err
 	}
 	if err := tx.insertMany("INSERT INTO audit_hashes (idx, hash) VALUES ", 2, nodes); err != nil {
-		return fmt.Errorf("append to audit log: %w", err)
+		return err
 	}
 	b, err := f.MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("append to audit log: %w", err)
 	}
-	if _, err := tx.exec("UPDATE audit_head SET frontier = ? WHERE id = 1", b); err != nil {
-		return fmt.Errorf("append to audit log: %w", err)
-	}
-	return nil
+	return tx.laterRows("append to audit log", 1, "UPDATE audit_head SET frontier = ? WHERE id = 1", b)
 }
 
 // insertMany inserts rows of width columns, in statements of a few sizes only,
@@ -61,7 +58,7 @@ func (tx *Tx) insertMany(insert string, width int, args []any) error {
 			n *= 2
 		}
 		q := insert + strings.TrimSuffix(strings.Repeat("("+marks(width)+"), ", n), ", ")
-		if _, err := tx.exec(q, args[:n*width]...); err != nil {
+		if err := tx.later("append to audit log", q, args[:n*width]...); err != nil {
 			return err
 		}
 		args = args[n*width:]

@@ -36,10 +36,10 @@ func (tx *Tx) PutEvidence(e Evidence) error {
 	// without it, it says nothing.
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	_, err := tx.exec("INSERT INTO evidence ("+evidenceColumns+") VALUES ("+marks(10)+")", e.ID, tx.Session.ID, tx.Session.Attempt,
+	err := tx.later("record evidence", "INSERT INTO evidence ("+evidenceColumns+") VALUES ("+marks(10)+")", e.ID, tx.Session.ID, tx.Session.Attempt,
 		e.Kind, e.Object, e.SHA256, hex.EncodeToString(salt), e.Size, string(e.Findings), micros(tx.Now))
 	if err != nil {
-		return fmt.Errorf("record evidence: %w", err)
+		return err
 	}
 	tx.Audit(audit.Entry{Actor: string(System), Action: "evidence.committed", Session: tx.Session.ID, Tenant: tx.Session.Tenant,
 		Attempt: tx.Session.Attempt, Refs: map[string]string{"evidence": e.ID, "object": e.Object, "kind": e.Kind},

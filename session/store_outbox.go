@@ -78,13 +78,9 @@ func (tx *Tx) Enqueue(kind OutboxKind, session string, attempt int, ref, correla
 		conflict = `DO UPDATE SET state = 'pending', tries = outbox.tries + 1, available_at = excluded.available_at,
 			updated_at = excluded.updated_at WHERE outbox.state IN ('done', 'dead')`
 	}
-	_, err := tx.exec("INSERT INTO outbox ("+outboxColumns+") VALUES ("+marks(13)+") ON CONFLICT (kind, session, attempt, ref) "+conflict,
+	return tx.later("enqueue "+string(kind), "INSERT INTO outbox ("+outboxColumns+") VALUES ("+marks(13)+") ON CONFLICT (kind, session, attempt, ref) "+conflict,
 		tx.s.ids.next(OutboxPrefix, tx.Now), kind, session, attempt, ref, correlation, tx.trace, Pending, 0, "",
 		micros(tx.Now), micros(tx.Now), micros(tx.Now))
-	if err != nil {
-		return fmt.Errorf("enqueue %s: %w", kind, err)
-	}
-	return nil
 }
 
 // Pending returns rows that are due, oldest first.
@@ -241,11 +237,7 @@ func (tx *Tx) setOutbox(id string, state OutboxState, reason string, available t
 }
 
 func (tx *Tx) finishRun(session string, attempt int) error {
-	_, err := tx.exec("UPDATE outbox SET state = 'done', updated_at = ? WHERE kind = 'verify' AND session = ? AND attempt = ?", micros(tx.Now), session, attempt)
-	if err != nil {
-		return fmt.Errorf("finish run: %w", err)
-	}
-	return nil
+	return tx.later("finish run", "UPDATE outbox SET state = 'done', updated_at = ? WHERE kind = 'verify' AND session = ? AND attempt = ?", micros(tx.Now), session, attempt)
 }
 
 func (tx *Tx) auditOutbox(id, action string, by Actor, reason string) error {

@@ -150,15 +150,15 @@ func (tx *Tx) announce(ses *Session, from State, notice string, codes []string) 
 	if len(ends) == 0 {
 		return nil
 	}
-	if _, err := tx.exec("INSERT INTO webhook_events (id, session, type, body, created_at) VALUES (?, ?, ?, ?, ?)",
+	if err := tx.later("record webhook event", "INSERT INTO webhook_events (id, session, type, body, created_at) VALUES (?, ?, ?, ?, ?)",
 		n.Data.EventID, ses.ID, notice, body, micros(tx.Now)); err != nil {
-		return fmt.Errorf("record webhook event: %w", err)
+		return err
 	}
 	for _, e := range ends {
 		id := tx.s.ids.next(DeliveryPrefix, tx.Now)
-		if _, err := tx.exec(`INSERT INTO webhook_deliveries (id, event, endpoint, session, tries, status, reason, next_at, created_at, updated_at, delivered_at)
+		if err := tx.later("record webhook delivery", `INSERT INTO webhook_deliveries (id, event, endpoint, session, tries, status, reason, next_at, created_at, updated_at, delivered_at)
 			VALUES (`+marks(11)+`)`, id, n.Data.EventID, e.ID, ses.ID, 0, 0, "", micros(tx.Now), micros(tx.Now), micros(tx.Now), 0); err != nil {
-			return fmt.Errorf("record webhook delivery: %w", err)
+			return err
 		}
 		if err := tx.Enqueue(KindWebhook, ses.ID, ses.Attempt, id, ses.CorrelationID); err != nil {
 			return err

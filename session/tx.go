@@ -18,16 +18,19 @@ type Tx struct {
 	// Now is the time of the transaction.
 	Now time.Time
 
-	s       *Store
-	ctx     context.Context
-	cancel  context.CancelFunc
-	tx      txn
-	db      querier // tx, or the pool
-	entries []audit.Entry
-	wrote   bool
-	trace   string // traceparent of the write that runs
-	moves   []Move
-	ends    map[string][]Endpoint // enabled ones by tenant, as read in this transaction
+	s        *Store
+	ctx      context.Context
+	cancel   context.CancelFunc
+	tx       txn
+	db       querier   // tx, or the pool
+	conn     *sql.Conn // of tx on PostgreSQL, see batch.go
+	queued   []statement
+	flushErr error
+	entries  []audit.Entry
+	wrote    bool
+	trace    string // traceparent of the write that runs
+	moves    []Move
+	ends     map[string][]Endpoint // enabled ones by tenant, as read in this transaction
 }
 
 type querier interface {
@@ -43,6 +46,9 @@ type txn interface {
 }
 
 func (tx *Tx) exec(q string, args ...any) (rows int64, err error) {
+	if err := tx.flush(); err != nil {
+		return 0, err
+	}
 	r, err := tx.db.ExecContext(tx.ctx, tx.s.bind(q), args...)
 	if err != nil {
 		return 0, err
@@ -53,10 +59,14 @@ func (tx *Tx) exec(q string, args ...any) (rows int64, err error) {
 }
 
 func (tx *Tx) row(q string, args ...any) *sql.Row {
+	_ = tx.flush() // kept; the query fails, too
 	return tx.db.QueryRowContext(tx.ctx, tx.s.bind(q), args...)
 }
 
 func (tx *Tx) rows(q string, args ...any) (*sql.Rows, error) {
+	if err := tx.flush(); err != nil {
+		return nil, err
+	}
 	return tx.db.QueryContext(tx.ctx, tx.s.bind(q), args...)
 }
 
