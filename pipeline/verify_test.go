@@ -96,7 +96,7 @@ func TestTheGateSaysWhatIsWrongWithAPhoto(t *testing.T) {
 		{"good selfie", "selfie", good.Files["selfie"], ""},
 		{"text", "selfie", []byte("hello"), "capture.not_an_image"},
 		{"cut file", "document_front", good.Files["document_front"][:20_000], "capture.image_truncated"},
-		{"a document as selfie", "document_front", good.Files["selfie"], "capture.document_not_found"},
+		{"a selfie as document", "document_front", good.Files["selfie"], "capture.face_instead_of_document"},
 	} {
 		a, err := Gate(ctx, e, p, c.kind, c.file)
 		if err != nil {

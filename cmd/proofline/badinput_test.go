@@ -82,7 +82,7 @@ func TestBadFilesAreFindings(t *testing.T) {
 		"one pixel":                  {"document_front", encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, image.NewGray(image.Rect(0, 0, 1, 1))) }), ""},
 		"an extreme aspect ratio":    {"document_front", encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, image.NewGray(image.Rect(0, 0, 9000, 3))) }), ""},
 		"HEIC that is none":          {"document_front", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), ""},
-		"no document":                {"document_front", good["selfie"], "capture.document_not_found"},
+		"a selfie as the document":   {"document_front", good["selfie"], "capture.face_instead_of_document"},
 		"a selfie without a face":    {"selfie", encoded(t, func(b *bytes.Buffer) error { return jpeg.Encode(b, grey, nil) }), "capture.face_not_found"},
 		"a photo turned upside down": {"document_front", withOrientation(good["document_front"], 3), ""},
 	} {
