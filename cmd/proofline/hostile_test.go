@@ -67,3 +67,25 @@ func TestRecordsBeforeABrokenLineAreWritten(t *testing.T) {
 		t.Errorf("%v after %q", err, out.String())
 	}
 }
+
+func TestTheConfigurationInTheDocumentationIsOne(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(doc), "```yaml\n")
+	text, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no example")
+	}
+	t.Setenv("PROOFLINE_STORAGE_S3_ACCESS_KEY", "a")
+	t.Setenv("PROOFLINE_STORAGE_S3_SECRET_KEY", "s")
+	t.Setenv("PROOFLINE_WEBHOOK_SECRET", "whsec_x")
+	c, err := parseArgs(t, "--config", writeConfig(t, text), "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Serve.validate(false); err != nil {
+		t.Error(err)
+	}
+}
