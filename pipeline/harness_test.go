@@ -54,6 +54,12 @@ func (s *syncBuffer) String() string {
 // openWorld opens the world kept in dir with the queue at address.
 func openWorld(t testing.TB, dir, address string) *world {
 	t.Helper()
+	return openWorldOn(t, dir, "sqlite:"+filepath.Join(dir, "store.db"), address)
+}
+
+// openWorldOn is openWorld with the store at dsn.
+func openWorldOn(t testing.TB, dir, dsn, address string) *world {
+	t.Helper()
 	w := &world{t: t, dir: dir, policy: policy.Default(), log: &syncBuffer{}}
 	var err error
 	fail := func(err error) {
@@ -62,7 +68,7 @@ func openWorld(t testing.TB, dir, address string) *world {
 			t.Fatal(err)
 		}
 	}
-	w.store, err = session.Open(ctx, "sqlite:"+filepath.Join(dir, "store.db"))
+	w.store, err = session.Open(ctx, dsn)
 	fail(err)
 	w.keys, err = storage.OpenOrCreateKeyFile(filepath.Join(dir, "keys"))
 	fail(err)

@@ -58,7 +58,7 @@ func (w *Worker) verify(ctx context.Context, row session.Outbox) error {
 	case lost != nil:
 		return nil // another worker has the case
 	case err == nil:
-		return w.c.Store.Release(ctx, lease)
+		return nil // a session that is decided asks for no lease any more
 	}
 	// The case is put back before the lease is: whoever sees it free sees when
 	// it is due, too. Not with the worker's context, which may be what ended it.
