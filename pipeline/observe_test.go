@@ -36,7 +36,9 @@ func TestOneTraceLeadsFromTheRequestToTheWebhookWithoutPersonalData(t *testing.T
 	id := created.Session.ID
 	w.decided(id, 10*time.Second)
 	eventually(t, 10*time.Second, "the decision's webhook left no span", func() bool {
-		return slices.ContainsFunc(spans.GetSpans(), func(s tracetest.SpanStub) bool { return attributeOf(s, "proofline.event_type") == session.NoticeDecided })
+		return slices.ContainsFunc(spans.GetSpans(), func(s tracetest.SpanStub) bool {
+			return attributeOf(s, "proofline.event_type") == session.NoticeDecided
+		})
 	})
 	by := map[string]tracetest.SpanStub{}
 	for _, s := range spans.GetSpans() {

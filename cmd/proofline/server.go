@@ -175,7 +175,7 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 		Submitted: wake,
 		QueuePage: s.operatorsOnly(queue.Page(queuePagePath)),
 		Ready:     n.checks(queue),
-		Log: n.log, Metrics: registry, Version: version,
+		Log:       n.log, Metrics: registry, Version: version,
 	})
 	srv := &http.Server{
 		Handler: handler,
