@@ -51,7 +51,8 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 	if err != nil {
 		return Found{}, false, err
 	}
-	faces, flipped := []photo.Rect(nil), false
+	var faces []Face
+	flipped := false
 	switch {
 	case hasZone && z.rect.Y+z.rect.H/2 < 0.4:
 		flipped, f.Upright = true, true
@@ -60,14 +61,14 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 	}
 	if h.Faces != nil {
 		if !f.Upright || !flipped {
-			faces = h.Faces(probe)
+			faces = h.look(probe, f.Upright)
 		}
 		if len(faces) == 0 && (!f.Upright || flipped) {
 			turned, err := rotated(probe, gocv.Rotate180Clockwise)
 			if err != nil {
 				return Found{}, false, err
 			}
-			if faces = h.Faces(turned); len(faces) > 0 && !f.Upright {
+			if faces = h.look(turned, f.Upright); len(faces) > 0 && !f.Upright {
 				flipped = true
 			}
 			turned.Close()
@@ -85,9 +86,16 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 		}
 	}
 	face := photo.Rect{}
+	certain := false
 	for _, r := range faces { // the portrait, not the ghost image beside it
-		if r.W*r.H > face.W*face.H {
-			face = r
+		if r.Box.W*r.Box.H > face.W*face.H {
+			face = r.Box
+		}
+		certain = certain || !r.Doubtful
+	}
+	for _, seen := range []bool{hasZone, certain} {
+		if seen {
+			f.evidence++
 		}
 	}
 	if face.W > mostFace*float64(probe.Cols()) {
@@ -122,6 +130,18 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 	return f, true, nil
 }
 
+// look returns the faces on a sheet, the doubtful ones only where it is known to
+// be a document and they can be a portrait.
+func (h Hints) look(m gocv.Mat, known bool) []Face {
+	var out []Face
+	for _, f := range h.Faces(m) {
+		if !f.Doubtful || known && f.Box.W <= mostFace*float64(m.Cols()) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // standsAFace tells whether a lying sheet without evidence, set upright as it
 // stands in the photo, is the picture of a face: the outline was that of a
 // portrait.
@@ -136,7 +156,7 @@ func standsAFace(probe gocv.Mat, turned int, h Hints) (bool, error) {
 	}
 	defer up.Close()
 	for _, r := range h.Faces(up) {
-		if r.W > mostFace*float64(up.Cols()) {
+		if r.Box.W > mostFace*float64(up.Cols()) {
 			return true, nil
 		}
 	}

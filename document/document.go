@@ -45,6 +45,8 @@ type Found struct {
 	MRZ           *photo.Rect `json:"mrz,omitempty"`         // where a machine readable zone seems to be, in Rectified
 	WholeFrame    bool        `json:"whole_frame,omitempty"` // the picture is the document: no outline was seen
 	Upright       bool        `json:"upright"`               // orientation rests on evidence (face, MRZ), not on a guess
+
+	evidence int // zone, portrait: how many of the two are certain
 }
 
 // Close releases the rectified picture. It may be called twice.
@@ -55,11 +57,19 @@ func (f *Found) Close() {
 	f.Rectified.Close()
 }
 
+// Face is a face that a detector sees.
+type Face struct {
+	Box photo.Rect
+	// Doubtful faces are portraits where a document is known to be; they are no
+	// evidence that there is one.
+	Doubtful bool
+}
+
 // Hints are what the caller can contribute.
 type Hints struct {
 	// Faces detects upright faces in a picture; it decides which way up the
 	// document is and where its portrait lies. May be nil.
-	Faces func(gocv.Mat) []photo.Rect
+	Faces func(gocv.Mat) []Face
 	// Max is the greatest number of documents to return; 0 means 2.
 	Max int
 }

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"image"
+	"image/color"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -51,7 +53,7 @@ func TestAnUpsideDownCardWithoutZoneIsTurnedByItsFace(t *testing.T) {
 		defer i.Close()
 		// The portrait of a card is on its left; a stand-in for the detector
 		// sees it when there is skin there.
-		seesLeft := func(m gocv.Mat) []photo.Rect {
+		seesLeft := func(m gocv.Mat) []Face {
 			left := m.Region(photo.Rect{X: 0.1 * float64(m.Cols()), Y: 0.35 * float64(m.Rows()), W: 0.2 * float64(m.Cols()), H: 0.35 * float64(m.Rows())}.Bounds(m.Cols(), m.Rows()))
 			right := m.Region(photo.Rect{X: 0.7 * float64(m.Cols()), Y: 0.35 * float64(m.Rows()), W: 0.2 * float64(m.Cols()), H: 0.35 * float64(m.Rows())}.Bounds(m.Cols(), m.Rows()))
 			defer left.Close()
@@ -59,7 +61,7 @@ func TestAnUpsideDownCardWithoutZoneIsTurnedByItsFace(t *testing.T) {
 			if left.Mean().Val2 > right.Mean().Val2-15 {
 				return nil
 			}
-			return []photo.Rect{{X: 0.12 * float64(m.Cols()), Y: 0.35 * float64(m.Rows()), W: 0.16 * float64(m.Cols()), H: 0.3 * float64(m.Rows())}}
+			return []Face{{Box: photo.Rect{X: 0.12 * float64(m.Cols()), Y: 0.35 * float64(m.Rows()), W: 0.16 * float64(m.Cols()), H: 0.3 * float64(m.Rows())}}}
 		}
 		fs, err := NewFinder().Find(i.Mat, Hints{Faces: seesLeft})
 		if err != nil || len(fs) == 0 {
@@ -69,6 +71,28 @@ func TestAnUpsideDownCardWithoutZoneIsTurnedByItsFace(t *testing.T) {
 		if _, up := cornerError(fs[0].Quad, s.quad); !up || fs[0].Class != ID1Front || fs[0].Portrait == nil || !fs[0].Upright {
 			t.Errorf("%s: upright %v, class %s, portrait %v", s.name, up, fs[0].Class, fs[0].Portrait)
 		}
+	}
+}
+
+func TestADoubtfulFaceIsNoEvidenceOfADocument(t *testing.T) {
+	street := plain(1400, 1050, 120) // of the proportion of a passport page
+	defer street.Close()
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		x, y := r.IntN(1400), r.IntN(1050)
+		v := uint8(r.UintN(256))
+		gocv.Rectangle(&street, image.Rect(x, y, x+10+r.IntN(90), y+10+r.IntN(120)), color.RGBA{v, v / 2, 255 - v, 0}, -1)
+	}
+	for _, doubtful := range []bool{true, false} {
+		sees := func(m gocv.Mat) []Face {
+			w, h := float64(m.Cols()), float64(m.Rows())
+			return []Face{{Box: photo.Rect{X: 0.1 * w, Y: 0.3 * h, W: 0.15 * w, H: 0.2 * h}, Doubtful: doubtful}}
+		}
+		fs, err := NewFinder().Find(street, Hints{Faces: sees})
+		if err != nil || (len(fs) == 0) != doubtful {
+			t.Errorf("doubtful %v: %d documents, %v", doubtful, len(fs), err)
+		}
+		closeAll(fs)
 	}
 }
 

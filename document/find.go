@@ -94,11 +94,17 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	return out, nil
 }
 
+// A zone beside a portrait is more than either: the ghost image on the page
+// opposite is a portrait too.
 func rank(f *Found) float64 {
+	r := f.Confidence
 	if f.Upright {
-		return 1 + f.Confidence
+		r++
 	}
-	return f.Confidence
+	if f.evidence > 1 {
+		r++
+	}
+	return r
 }
 
 func closeAll(fs []Found) {

@@ -20,8 +20,8 @@ const clipped = 249
 
 // findGlare returns the reflections and a mask (255 inside them), to be closed,
 // or false when they could not be looked for. What is not
-// glare: white paper, which is as bright where nothing reflects, or ends at a
-// sharp printed edge; and holograms, whose colours leave a channel unclipped.
+// glare: white paper, which is as bright where nothing reflects, ends at a sharp
+// printed edge or has black ink on it; and holograms, whose colours leave a channel unclipped.
 func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
 	w, h := r.w, r.h
 	burnt := gocv.NewMatWithSize(h, w, gocv.MatTypeCV8UC1)
@@ -67,7 +67,7 @@ func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
 		}
 		box := image.Rectangle{Min: image.Pt(int(stats.GetIntAt(c, 0)), int(stats.GetIntAt(c, 1)))}
 		box.Max = box.Min.Add(image.Pt(int(stats.GetIntAt(c, 2)), int(stats.GetIntAt(c, 3))))
-		if !r.fades(lab, float32(c), box) {
+		if r.inked(lab, float32(c), box) > mostInk || !r.fades(lab, float32(c), box) {
 			continue
 		}
 		spots = append(spots, spot{box, area})
@@ -80,6 +80,36 @@ func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
 		}
 	}
 	return spots, out, true
+}
+
+// mostInk is the part of a reflection's outline that may lie against ink.
+const mostInk = 0.08
+
+// inked is the part of a burnt area's outline that meets something dark within
+// three pixels. A reflection adds its light to the ink too, which therefore
+// shows no darker than a mid grey until the light has faded; on white paper the
+// ink is as dark as everywhere.
+func (r *raster) inked(lab []float32, c float32, box image.Rectangle) float64 {
+	const reach, ink = 3, 70
+	outline, dark := 0, 0
+	for y := max(box.Min.Y, reach); y < min(box.Max.Y, r.h-reach); y++ {
+		for x := max(box.Min.X, reach); x < min(box.Max.X, r.w-reach); x++ {
+			i := y*r.w + x
+			if lab[i] != c {
+				continue
+			}
+			for _, step := range [4]int{-1, 1, -r.w, r.w} {
+				if lab[i+step] == c {
+					continue
+				}
+				outline++
+				if r.luma[i+reach*step] < ink {
+					dark++
+				}
+			}
+		}
+	}
+	return float64(dark) / math.Max(1, float64(outline))
 }
 
 // fades looks outward from a burnt area in 32 directions. A reflection's

@@ -126,6 +126,24 @@ func TestGlareIsFoundWhereItIsAndNowhereElse(t *testing.T) {
 	}
 }
 
+func TestPaperThatFadesIntoWhiteIsNoGlareWhereItsInkIsBlack(t *testing.T) {
+	bars := func(m gocv.Mat) {
+		for x := 120; x < 880; x += 14 {
+			gocv.Rectangle(&m, image.Rect(x, 560, x+6, 660), color.RGBA{10, 10, 10, 0}, -1)
+		}
+	}
+	m := sheetOf(190)
+	defer m.Close()
+	reflect(m, 500, 610, 300, 400)
+	if v := valueOf(t, Document(m, sheetInfo), "document.glare_area"); v < 0.1 {
+		t.Errorf("light over the print counts as %.3f glare", v)
+	}
+	bars(m) // printed on white, as dark as ever
+	if v := valueOf(t, Document(m, sheetInfo), "document.glare_area"); v != 0 {
+		t.Errorf("a barcode on a white ground that fades counts as %.3f glare", v)
+	}
+}
+
 func TestWhitePaperAndHologramColoursAreNoGlare(t *testing.T) {
 	white := sheetOf(190)
 	defer white.Close()

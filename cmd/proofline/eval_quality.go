@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/proofline/proofline/calibrate"
 	"github.com/proofline/proofline/pipeline"
@@ -70,6 +71,10 @@ func (c *evalQualityCmd) Run(ctx context.Context) error {
 	return nil
 }
 
+// noDocument sets apart the photos of a quality set that show no document:
+// that one is refused is no fault of its sharpness.
+const noDocument = " (shows no document)"
+
 type qualityRow struct {
 	accepted bool
 	labels   []string
@@ -87,7 +92,12 @@ func printQualityTables(rows []*row) {
 		for n := range q.measures {
 			names[n] = true
 		}
+		shows := true
+		r.get("is_document", &shows)
 		for _, l := range q.labels {
+			if !shows {
+				l += noDocument
+			}
 			byLabel[l] = append(byLabel[l], q)
 		}
 	}
@@ -117,7 +127,7 @@ func printQualityTables(rows []*row) {
 	fmt.Printf("\nBest measures per label: AUC against good images\n\n")
 	lines = nil
 	for _, l := range labels {
-		if l == "good" {
+		if l == "good" || strings.HasSuffix(l, noDocument) {
 			continue
 		}
 		type scored struct {
