@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/proofline/proofline/webhook"
 )
 
 func TestShowingTheSettingsShowsNoPassword(t *testing.T) {
@@ -87,5 +90,20 @@ func TestTheConfigurationInTheDocumentationIsOne(t *testing.T) {
 	}
 	if err := c.Serve.validate(false); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAWebhookKeyThatCanNotSignIsRefusedAtStart(t *testing.T) {
+	_, public := webhook.NewKeyPair()
+	n, err := openNode(t, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	for secret, fine := range map[string]bool{public: false, "whsec_short": false, webhook.NewSecret(): true} {
+		s := settings{Webhook: webhookSettings{URL: "https://app.example.com/hook", Secret: secret}}
+		if err := s.putEndpoint(context.Background(), n); (err == nil) != fine {
+			t.Errorf("%.6s: %v", secret, err)
+		}
 	}
 }

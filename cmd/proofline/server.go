@@ -23,6 +23,9 @@ import (
 	"github.com/proofline/proofline/webhook"
 )
 
+// bodyTimeout is how long a request with its body may take to arrive.
+const bodyTimeout = 20 * time.Second
+
 // defaultTenant owns the API key that the first start makes and the webhook
 // endpoint of the configuration.
 const defaultTenant = "default"
@@ -179,8 +182,9 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 	})
 	srv := &http.Server{
 		Handler: handler,
-		// Bodies have their own, larger bounds in package api.
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		// Package api sets a bound of its own for each body that it reads;
+		// ReadTimeout ends connections whose body nobody asked for.
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
@@ -223,7 +227,11 @@ func (s settings) putEndpoint(ctx context.Context, n *node) error {
 	if err := o.CheckURL(s.Webhook.URL); err != nil {
 		return fmt.Errorf("webhook.url: %w", err)
 	}
-	if _, err := webhook.ParseKeys([]byte(s.Webhook.Secret)); err != nil {
+	keys, err := webhook.ParseKeys([]byte(s.Webhook.Secret))
+	if err == nil {
+		_, err = webhook.Headers("try", time.Now(), nil, keys...) // a public key only verifies
+	}
+	if err != nil {
 		return fmt.Errorf("webhook.secret: %w", err)
 	}
 	sealed, err := storage.SealSecret(ctx, n.keys, pipeline.WebhookPurpose, []byte(s.Webhook.Secret))

@@ -166,6 +166,9 @@ func (s settings) validate(alone bool) error {
 	if (s.Webhook.URL == "") != (s.Webhook.Secret == "") {
 		add("webhook.url and webhook.secret belong together: an unsigned webhook can be forged")
 	}
+	if s.Webhook.Timeout < time.Second || s.Webhook.Timeout > time.Minute {
+		add("webhook.timeout must be 1s to 1m")
+	}
 	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
 		add("worker.concurrency must be 0 to 256")
 	}

@@ -78,6 +78,7 @@ func TestUnsafeCombinationsAreRefusedAtStart(t *testing.T) {
 		"reachable from elsewhere":           {[]string{"up", "--listen", "0.0.0.0:80"}, "public-url"},
 		"reachable from elsewhere, by proxy": {[]string{"up", "--listen", "0.0.0.0:80", "--public-url", "https://x.example"}, ""},
 		"a webhook that can be forged":       {[]string{"up", "--webhook.url", "https://x.example"}, "webhook.secret"},
+		"a webhook that may hang for ever":   {[]string{"up", "--webhook.timeout=-1s"}, "webhook.timeout"},
 		"no port":                            {[]string{"up", "--listen", "localhost"}, "host:port"},
 		"a URL that is none":                 {[]string{"up", "--public-url", "verify.example.com"}, "public-url"},
 	} {
