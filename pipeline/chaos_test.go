@@ -266,7 +266,7 @@ func stateOf(s *client.Session) string {
 	if s == nil {
 		return ""
 	}
-	return string(s.State)
+	return s.State
 }
 
 // insist repeats f until it is answered for good.

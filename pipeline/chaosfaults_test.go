@@ -27,7 +27,7 @@ func newFaulty(t testing.TB, to string) *faulty {
 	f := &faulty{}
 	forward := &httputil.ReverseProxy{
 		// The Host header is left as it came: it is part of the signature.
-		Director:     func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", to },
+		Rewrite:      func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", to },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

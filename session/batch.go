@@ -77,7 +77,7 @@ func send(ctx context.Context, conn *pgx.Conn, queued []statement, bind func(str
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for _, st := range queued {
 		tag, err := r.Exec()
-		if err = st.check(tag.RowsAffected(), err); err != nil {
+		if err := st.check(tag.RowsAffected(), err); err != nil {
 			return err
 		}
 	}
