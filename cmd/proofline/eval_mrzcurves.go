@@ -148,8 +148,8 @@ func (c *evalMRZCurvesCmd) measure(ctx context.Context, rd *reader.Reader) ([][]
 
 // document draws one document and reads it at every level of every curve.
 func (c *evalMRZCurvesCmd) document(ctx context.Context, rd *reader.Reader, n int64, report func(i, j int, exact, valid bool)) error {
-	if ctx.Err() != nil {
-		return nil // the first error is reported
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	s, err := specimen.New(c.Seed*1_000_003+n, specimen.Options{Format: specimen.Formats[n%int64(len(specimen.Formats))], State: "*"})
 	if err != nil {
