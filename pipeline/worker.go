@@ -66,8 +66,11 @@ const (
 	leaseTime     = 12 * time.Second
 	heartbeatTime = 4 * time.Second
 	// idleCheck is how often an idle worker asks the queue. asynq's default of
-	// 1 s would be most of the time from submission to start.
-	idleCheck = 50 * time.Millisecond
+	// 1 s would be most of the time from submission to start; at 20 ms asking
+	// costs about a hundredth of a core.
+	idleCheck = 20 * time.Millisecond
+	// idleCheckRest is the same for webhooks and erasures.
+	idleCheckRest = 100 * time.Millisecond
 	// requeueBase and requeueLimit pace the retries of a case whose
 	// infrastructure fails.
 	requeueBase  = 2 * time.Second
@@ -115,7 +118,7 @@ func (w *Worker) Start() error {
 		rest := map[string]int{"delivery": queues["delivery"], "maintenance": queues["maintenance"]}
 		// Two servers, so that a full house of cases keeps no webhook waiting
 		// and slow endpoints keep no case waiting.
-		err = errors.Join(w.serve(w.c.Concurrency, cases), w.serve(8, rest))
+		err = errors.Join(w.serve(w.c.Concurrency, cases, idleCheck), w.serve(8, rest, idleCheckRest))
 	})
 	if err != nil {
 		return fmt.Errorf("start worker: %w", err)
@@ -123,9 +126,9 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-func (w *Worker) serve(n int, of map[string]int) error {
+func (w *Worker) serve(n int, of map[string]int, check time.Duration) error {
 	s := asynq.NewServerFromRedisClient(w.c.Queue.redis, asynq.Config{
-		Concurrency: n, Queues: of, TaskCheckInterval: idleCheck,
+		Concurrency: n, Queues: of, TaskCheckInterval: check,
 		DelayedTaskCheckInterval: time.Second, ShutdownTimeout: 5 * time.Second,
 		RetryDelayFunc: func(n int, _ error, _ *asynq.Task) time.Duration { return backoff(n+1, time.Second, requeueLimit) },
 		Logger:         asynqLog{w.log}, LogLevel: asynq.WarnLevel,
