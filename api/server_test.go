@@ -72,7 +72,7 @@ func newServer(t *testing.T, change func(*api.Deps)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.blobs.Close() })
-	keys, err := storage.OpenOrCreateKeyFile(filepath.Join(dir, "keyring.json"))
+	keys, err := storage.OpenOrCreateKeyFile(filepath.Join(dir, "keyring"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,19 +39,9 @@ func newSweeper(s *session.Store, v *storage.Vault, log *slog.Logger, interval t
 			return false, fmt.Errorf("expire sessions: %w", err)
 		}
 		more := n == sweepBatch
-		rep, err := v.Sweep(ctx, now(), sweepBatch)
+		rep, err := SweepEvidence(ctx, s, v, now(), sweepBatch)
 		if err != nil {
 			return false, err
-		}
-		for _, c := range rep.Certificates {
-			refs, hashes := map[string]string{"class": string(c.Class), "reason": "retention"}, map[string]string{}
-			err := keepCertificate(ctx, v, c, refs, hashes)
-			// The log is told in any case: the evidence is gone already.
-			err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
-				Session: c.Session, Refs: refs, Hashes: hashes}))
-			if err != nil {
-				return false, fmt.Errorf("record expired evidence of %s: %w", c.Session, err)
-			}
 		}
 		if len(rep.Failures) > 0 {
 			log.Warn("evidence could not be deleted and is tried again", "objects", len(rep.Failures), "first", rep.Failures[0])
@@ -64,4 +54,24 @@ func newSweeper(s *session.Store, v *storage.Vault, log *slog.Logger, interval t
 		}
 		return more || pruned >= sweepBatch, nil
 	})}
+}
+
+// SweepEvidence deletes one batch of evidence whose retention is over. Its
+// certificates are kept and are in the audit log.
+func SweepEvidence(ctx context.Context, s *session.Store, v *storage.Vault, now time.Time, limit int) (storage.SweepReport, error) {
+	rep, err := v.Sweep(ctx, now, limit)
+	if err != nil {
+		return rep, err
+	}
+	for _, c := range rep.Certificates {
+		refs, hashes := map[string]string{"class": string(c.Class), "reason": "retention"}, map[string]string{}
+		err := keepCertificate(ctx, v, c, refs, hashes)
+		// The log is told in any case: the evidence is gone already.
+		err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
+			Session: c.Session, Refs: refs, Hashes: hashes}))
+		if err != nil {
+			return rep, fmt.Errorf("record expired evidence of %s: %w", c.Session, err)
+		}
+	}
+	return rep, nil
 }

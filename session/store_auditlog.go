@@ -85,6 +85,19 @@ func (s *Store) Checkpoint(ctx context.Context, signer note.Signer) (audit.Check
 	return c, msg, err
 }
 
+// LastCheckpoint returns the newest signed checkpoint, or ErrNotFound.
+func (s *Store) LastCheckpoint(ctx context.Context) ([]byte, error) {
+	var msg []byte
+	err := s.queryRow(ctx, "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1").Scan(&msg)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read last checkpoint: %w", err)
+	}
+	return msg, nil
+}
+
 // Checkpoints returns every signed checkpoint, smallest first.
 func (s *Store) Checkpoints(ctx context.Context) ([][]byte, error) {
 	return list(ctx, s, "read checkpoints", func(r scanner) ([]byte, error) {

@@ -95,7 +95,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { blobs.Close() })
-	keys, err := storage.OpenOrCreateKeyFile(filepath.Join(dir, "keyring.json"))
+	keys, err := storage.OpenOrCreateKeyFile(filepath.Join(dir, "keyring"))
 	if err != nil {
 		t.Fatal(err)
 	}

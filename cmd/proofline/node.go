@@ -71,6 +71,9 @@ func (s settings) open(ctx context.Context, o ...session.Option) (_ *node, err e
 	if err != nil {
 		return nil, err
 	}
+	if err := sameSigner(ctx, n.store, n.signer); err != nil {
+		return nil, err
+	}
 	n.vault = storage.NewVault(n.blobs, n.keys, n.store, time.Now).WithSigner(n.signer)
 	// A keyring that can not open the stored evidence must not come to light
 	// in the middle of a case.
@@ -155,6 +158,28 @@ func (n *node) signEvery(d time.Duration) (stop func()) {
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+// sameSigner refuses a key that did not sign the log so far: with two keys in
+// turn the log could not be verified with either.
+func sameSigner(ctx context.Context, store *session.Store, signer note.Signer) error {
+	msg, err := store.LastCheckpoint(ctx)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var unverified *note.UnverifiedNoteError
+	if _, err := note.Open(msg, note.VerifierList()); !errors.As(err, &unverified) {
+		return fmt.Errorf("read the audit log's last checkpoint: %w", err)
+	}
+	for _, sig := range unverified.Note.UnverifiedSigs {
+		if sig.Name == signer.Name() && sig.Hash == signer.KeyHash() {
+			return nil
+		}
+	}
+	return errors.New("the audit log was signed with another audit.key: copy audit.key and audit.key.pub from the machine that made them")
 }
 
 const auditKeyName = "audit.key"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/proofline/proofline/pipeline"
 )
 
 type retentionCmd struct {
@@ -24,7 +26,7 @@ func (c *retentionSweepCmd) Run(ctx context.Context) error {
 	defer n.Close()
 	var deleted, failed, certificates int
 	for {
-		r, err := n.vault.Sweep(ctx, time.Now(), c.Batch)
+		r, err := pipeline.SweepEvidence(ctx, n.store, n.vault, time.Now(), c.Batch)
 		if err != nil {
 			return err
 		}

@@ -168,6 +168,10 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 	if err := firstKey(ctx, n.store); err != nil {
 		return err
 	}
+	trusted, err := parseProxies(s.TrustedProxies)
+	if err != nil {
+		return err
+	}
 	depth := n.watchDepth(ctx)
 	handler := api.New(api.Deps{
 		Store: n.store, Vault: n.vault, Policy: current, PublicURL: public, CapturePage: web.Handler(),
@@ -175,7 +179,7 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 			return pipeline.GateIn(ctx, engines, current.Cell(c), kind, photo)
 		},
 		Congested: func() (time.Duration, bool) { return 10 * time.Second, int(depth.Load()) > s.Queue.Limit },
-		Submitted: wake,
+		Submitted: wake, ClientAddress: trusted.client,
 		QueuePage: s.operatorsOnly(queue.Page(queuePagePath)),
 		Ready:     n.checks(queue),
 		Log:       n.log, Metrics: registry, Version: version,
@@ -218,8 +222,23 @@ func firstKey(ctx context.Context, store *session.Store) error {
 	return nil
 }
 
-// putEndpoint registers the configured webhook endpoint with its secret sealed.
+// putEndpoint makes the configured webhook endpoint the one that is in force:
+// an address that the configuration does not name any more gets nothing. What
+// is in force already is left alone, so that a restart does not wake an endpoint
+// that answered 410.
 func (s settings) putEndpoint(ctx context.Context, n *node) error {
+	config := session.Actor{Role: session.System, ID: "config"}
+	known, err := n.store.Endpoints(ctx, defaultTenant)
+	if err != nil {
+		return err
+	}
+	for _, e := range known {
+		if e.URL != s.Webhook.URL && e.DisabledAt.IsZero() {
+			if err := n.store.DisableEndpoint(ctx, config, e.ID, "not_configured"); err != nil {
+				return err
+			}
+		}
+	}
 	if s.Webhook.URL == "" {
 		return nil
 	}
@@ -234,11 +253,25 @@ func (s settings) putEndpoint(ctx context.Context, n *node) error {
 	if err != nil {
 		return fmt.Errorf("webhook.secret: %w", err)
 	}
+	for _, e := range known {
+		if e.URL != s.Webhook.URL {
+			continue
+		}
+		old, err := storage.OpenSecret(ctx, n.keys, pipeline.WebhookPurpose, e.Secrets)
+		switch {
+		case err != nil || string(old) != s.Webhook.Secret || e.DisabledReason == "not_configured":
+		case !e.DisabledAt.IsZero():
+			n.log.Warn("webhooks are off: the endpoint answered that it wants no more; give it another address or secret to turn them on", "endpoint", e.ID, "reason", e.DisabledReason)
+			return nil
+		default:
+			return nil
+		}
+	}
 	sealed, err := storage.SealSecret(ctx, n.keys, pipeline.WebhookPurpose, []byte(s.Webhook.Secret))
 	if err != nil {
 		return fmt.Errorf("seal webhook secret: %w", err)
 	}
-	_, err = n.store.PutEndpoint(ctx, session.Actor{Role: session.System, ID: "config"}, session.Endpoint{Tenant: defaultTenant, URL: s.Webhook.URL, Secrets: sealed})
+	_, err = n.store.PutEndpoint(ctx, config, session.Endpoint{Tenant: defaultTenant, URL: s.Webhook.URL, Secrets: sealed})
 	return err
 }
 

@@ -21,6 +21,8 @@ type settings struct {
 	Listen    string `help:"Address of the API and the pages. The default is reachable from this machine only: put a TLS proxy in front before you change it." default:"127.0.0.1:8780"`
 	PublicURL string `help:"Address under which people reach the capture page, such as https://verify.example.com; made from --listen when empty." placeholder:"URL"`
 
+	TrustedProxies []string `help:"Addresses or networks of your TLS proxies. Only their X-Forwarded-For is believed; without it everybody behind a proxy shares one rate limit." placeholder:"CIDR"`
+
 	Store    storeSettings    `embed:"" prefix:"store."`
 	Queue    queueSettings    `embed:"" prefix:"queue."`
 	Storage  storageSettings  `embed:"" prefix:"storage."`
@@ -127,7 +129,7 @@ func (s settings) keyringFile() string {
 	if s.Keys.File != "" {
 		return s.Keys.File
 	}
-	return filepath.Join(s.DataDir, "keyring.json")
+	return filepath.Join(s.DataDir, "keyring")
 }
 
 // validate refuses combinations that would only fail, or lose something, at
@@ -137,6 +139,9 @@ func (s settings) validate(alone bool) error {
 	add := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	if !alone && s.Queue.Address == "" {
 		add("queue.address is empty, which means a queue inside one process: use `proofline up`, or name a Redis server")
+	}
+	if _, err := parseProxies(s.TrustedProxies); err != nil {
+		errs = append(errs, err)
 	}
 	if s.Queue.Limit < 1 {
 		add("queue.limit must be at least 1")
