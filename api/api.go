@@ -96,6 +96,9 @@ type Deps struct {
 	// nil: the connection's own.
 	ClientAddress func(*http.Request) string
 
+	// OperatorsOnly guards /metrics. nil: whoever reaches the server may read it.
+	OperatorsOnly func(http.Handler) http.Handler
+
 	Limits  Limits
 	Log     *slog.Logger
 	Metrics *prometheus.Registry
@@ -138,7 +141,11 @@ func New(d Deps) http.Handler {
 	root.Get("/healthz", a.healthz)
 	root.Get("/readyz", a.readyz)
 	root.Get("/problems/{code}", a.problemPage)
-	root.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	figures := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	if d.OperatorsOnly != nil {
+		figures = d.OperatorsOnly(figures)
+	}
+	root.Method(http.MethodGet, "/metrics", figures)
 	if d.CapturePage != nil {
 		root.Handle("/capture", d.CapturePage)
 		root.Handle("/capture/*", d.CapturePage)

@@ -215,7 +215,7 @@ var refusals = []error{ErrNotFound, ErrConflict, ErrInvalid, ErrLeased, ErrLease
 func (tx *Tx) call(fn func(*Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a store transaction: %v", p)
+			err = fmt.Errorf("panic of type %T in a store transaction", p)
 		}
 	}()
 	return fn(tx)

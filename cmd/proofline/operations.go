@@ -125,3 +125,12 @@ func startTracing(ctx context.Context, log *slog.Logger) (stop func(), err error
 		}
 	}, nil
 }
+
+// guard asks for the operators' token where there is one; nil leaves open what
+// was open.
+func (s settings) guard() func(http.Handler) http.Handler {
+	if s.Operator.Token == "" {
+		return nil
+	}
+	return s.operatorsOnly
+}

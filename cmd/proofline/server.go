@@ -180,9 +180,10 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 		},
 		Congested: func() (time.Duration, bool) { return 10 * time.Second, int(depth.Load()) > s.Queue.Limit },
 		Submitted: wake, ClientAddress: trusted.client,
-		QueuePage: s.operatorsOnly(queue.Page(queuePagePath)),
-		Ready:     n.checks(queue),
-		Log:       n.log, Metrics: registry, Version: version,
+		OperatorsOnly: s.guard(),
+		QueuePage:     s.operatorsOnly(queue.Page(queuePagePath)),
+		Ready:         n.checks(queue),
+		Log:           n.log, Metrics: registry, Version: version,
 	})
 	srv := &http.Server{
 		Handler: handler,

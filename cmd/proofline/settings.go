@@ -95,7 +95,7 @@ type webhookSettings struct {
 }
 
 type operatorSettings struct {
-	Token string `help:"Password of the operators' pages (/ops/queues), for any user name or as a bearer token; at least 24 characters, better set through the environment. Empty: there are no such pages." placeholder:"SECRET"`
+	Token string `help:"Password of the operators' pages (/ops/queues, /metrics), for any user name or as a bearer token; at least 24 characters, better set through the environment. Empty: there is no /ops/queues, and /metrics is open to whoever reaches the address." placeholder:"SECRET"`
 }
 
 type logSettings struct {
