@@ -230,6 +230,42 @@ func TestMeasuresFollowTheDegradation(t *testing.T) {
 	}
 }
 
+// PROOFLINE_DEGRADED sets how many documents are drawn.
+func TestHologramsAreNoGlare(t *testing.T) {
+	n := 5
+	if v, err := strconv.Atoi(os.Getenv("PROOFLINE_DEGRADED")); err == nil {
+		n = v
+	}
+	f, found, refused := NewFinder(), 0, 0
+	for seed := int64(1); seed <= int64(n); seed++ {
+		doc, err := specimen.New(seed, specimen.Options{Format: specimen.Formats[int(seed)%len(specimen.Formats)], State: "*"})
+		if err != nil {
+			t.Skipf("draw specimen: %v", err)
+		}
+		p, err := specimen.Photograph(doc.Front(), specimen.CameraFor(seed, specimen.Hologram, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.JPEG(90)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := measure(t, f, fmt.Sprint(seed), "good", b).values
+		if _, ok := v["document.glare_area"]; !ok {
+			continue
+		}
+		found++
+		if v["document.glare_area"] > 0.03 || v["document.glare_mrz"] > 0.05 {
+			refused++
+			t.Errorf("seed %d: glare on %.3f of the document, %.3f of the zone", seed, v["document.glare_area"], v["document.glare_mrz"])
+		}
+	}
+	t.Logf("%d of %d documents with holograms found, %d refused for glare", found, n, refused)
+	if found*10 < n*9 {
+		t.Errorf("%d of %d found", found, n)
+	}
+}
+
 func median64(ms []measured, label string) map[string]float64 {
 	vs := map[string][]float64{}
 	for _, m := range ms {

@@ -130,7 +130,7 @@ func (e *Engines) FindDocuments(p *photo.Image) ([]document.Found, error) {
 func (s *straightened) info(p *photo.Image, mrz *photo.Rect) quality.DocumentInfo {
 	return quality.DocumentInfo{
 		Quad: s.Quad, PxPerMM: s.PxPerMM, SourcePxPerMM: s.SourcePxPerMM, CutOff: s.CutOff, Class: string(s.Class),
-		MRZ: mrz, Portrait: s.Portrait, FrameWidth: p.Mat.Cols(), FrameHeight: p.Mat.Rows(),
+		MRZ: mrz, Portrait: s.Portrait, FrameWidth: p.Mat.Cols(), FrameHeight: p.Mat.Rows(), Photo: &p.Mat,
 	}
 }
 

@@ -28,6 +28,7 @@ type Camera struct {
 	Motion        float64 // length of the motion streak, px
 	MotionAngle   float64 // degrees
 	Glare         []Glare
+	Foils         []Foil  // holograms, where the document has them
 	Shadow        float64 // darkness 0-1 of a shadow whose edge crosses the document
 	Falloff       float64 // 0-1: how much darker the far end of the scene is
 	Noise         float64 // standard deviation, levels of 255
@@ -75,7 +76,7 @@ func Photograph(doc *image.RGBA, c Camera) (*Photo, error) {
 	w, h := float64(doc.Rect.Dx()), float64(doc.Rect.Dy())
 	plane := c.plane(w, h)
 	quad := plane.corners(w, h)
-	laid := layDown(doc, plane, c.Width, c.Height)
+	laid := layDown(c.withFoils(doc), plane, c.Width, c.Height)
 	scene := backdrop(c.Background, c.Seed, c.Width, c.Height)
 	dropShadow(scene, quad)
 	light := c.light(plane, w, h)

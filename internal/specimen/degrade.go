@@ -22,12 +22,13 @@ const (
 	Cropped       Degradation = "cropped"
 	Compressed    Degradation = "compressed"
 	Greyscale     Degradation = "greyscale"
+	Hologram      Degradation = "hologram" // a good photo of a document with shining foils
 )
 
 // Degradations lists all of them, the good photo first.
 var Degradations = []Degradation{
 	Good, BlurDefocus, BlurMotion, GlareMRZ, GlarePortrait, TooDark, Overexposed, ShadowEdge,
-	Tilted, Turned, Noisy, LowResolution, Cropped, Compressed, Greyscale,
+	Tilted, Turned, Noisy, LowResolution, Cropped, Compressed, Greyscale, Hologram,
 }
 
 // Label is the class of a degradation in the quality sets: blur, glare, dark,
@@ -38,6 +39,8 @@ func (d Degradation) Label() string {
 		return "blur"
 	case GlareMRZ, GlarePortrait:
 		return "glare"
+	case Hologram:
+		return string(Good)
 	}
 	return string(d)
 }
@@ -84,6 +87,8 @@ func CameraFor(seed int64, d Degradation, side *SideTruth) Camera {
 		c.Fill, c.OffsetX, c.OffsetY = between(r, 1.2, 1.35), pick(r, []float64{-1, 1}), pick(r, []float64{-1, 1})
 	case Greyscale:
 		c.Grey = true
+	case Hologram:
+		c.Foils = foils(seed)
 	}
 	return c
 }
