@@ -6,6 +6,16 @@ import (
 	"github.com/proofline/proofline/photo"
 )
 
+// outline is where a line was found, before anything was measured on it.
+type outline struct{ x, y, length, height, ux, uy float64 }
+
+// like reports that two outlines would be measured alike.
+func (o outline) like(p outline) bool {
+	dx, dy := p.x-o.x, p.y-o.y
+	return math.Abs(dx*o.ux+dy*o.uy) < 0.5*o.height && math.Abs(dy*o.ux-dx*o.uy) < 0.15*o.height &&
+		math.Abs(p.length/o.length-1) < 0.05 && math.Abs(p.height/o.height-1) < 0.1 && math.Abs(o.ux*p.uy-o.uy*p.ux) < 0.02
+}
+
 // line is a straight run of text in pixels of the photo: its middle, its
 // reading direction as a unit vector, the distance from the first to the last
 // edge of the ink, the height of the capitals and, once known, the pitch.
@@ -25,6 +35,7 @@ type line struct {
 	// so it is tried only when aspect 1 does not read well.
 	lean  float64
 	score float64
+	found outline
 }
 
 // across is the size of a strip row in photo pixels.

@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"image"
 	"math"
 	"slices"
 
@@ -22,26 +21,24 @@ const (
 	minLine      = 7.0 // of a line, or of so much of it that the reader finds the rest
 	maxFragments = 400
 	maxMeasured  = 90 // lines whose pitch is measured
-	maxLines     = 14 // lines that are probed
 )
 
 // masking is how the text mask is made.
 type masking struct {
 	threshold float64 // of Otsu's
 	opening   int     // pixels; removes thinner links
+	lines     int     // that are probed; a zone is nearly always among the first two
 }
 
 // searches are tried in turn until a zone is read: the second finds faint
 // text, the third text that drawn lines or a frame touch.
-var searches = []masking{{0.8, 3}, {0.45, 3}, {0.8, 7}}
+var searches = []masking{{0.8, 3, 8}, {0.45, 3, 4}, {0.8, 7, 4}}
 
 // findLines returns elongated textured regions of the photo, longest first.
-func findLines(grey gocv.Mat, how masking) ([]line, error) {
-	side := max(grey.Rows(), grey.Cols())
+func findLines(sheets []sheet, how masking) ([]line, error) {
 	var all []line
-	for _, s := range searchSides {
-		scale := float64(s) / float64(side)
-		found, err := fragments(grey, scale, how)
+	for _, s := range sheets {
+		found, err := fragments(s, how)
 		if err != nil {
 			return nil, err
 		}
@@ -89,22 +86,12 @@ func sameLine(o, l line) bool {
 }
 
 // fragments finds dark, finely structured, elongated regions at one scale.
-func fragments(grey gocv.Mat, scale float64, how masking) ([]line, error) {
-	m := gocv.NewMat()
-	defer m.Close()
-	method := gocv.InterpolationArea
-	if scale > 1 {
-		method = gocv.InterpolationCubic
-	}
-	size := image.Pt(max(16, int(float64(grey.Cols())*scale+0.5)), max(16, int(float64(grey.Rows())*scale+0.5)))
-	if err := gocv.Resize(grey, &m, size, 0, 0, method); err != nil {
-		return nil, err
-	}
-	mask, err := inkMask(m, how)
+func fragments(s sheet, how masking) ([]line, error) {
+	mask, err := inkMask(s, how)
+	defer mask.Close()
 	if err != nil {
 		return nil, err
 	}
-	defer mask.Close()
 	labels, stats, centroids := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
 	defer labels.Close()
 	defer stats.Close()
@@ -114,7 +101,7 @@ func fragments(grey gocv.Mat, scale float64, how masking) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return elongated(ids, size.X, min(n, 1<<16-1), scale), nil
+	return elongated(ids, s.ink.Cols(), min(n, 1<<16-1), s.scale), nil
 }
 
 // elongated turns components into lines by their second moments: a filled

@@ -7,33 +7,74 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// inkMask marks text: ink relative to the paper around it (which makes shadow
-// and darkness indifferent), thresholded, joined along lines.
-func inkMask(m gocv.Mat, how masking) (gocv.Mat, error) {
-	soft, paper, ink := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
+// sheet is the photo at one of the searched sizes as ink relative to the
+// paper around it, which makes shadow and darkness indifferent.
+type sheet struct {
+	ink   gocv.Mat
+	otsu  float64 // threshold between ink and paper
+	scale float64 // sheet pixels per photo pixel
+}
+
+// sheetsOf makes the sheets of a photo; they serve all passes of a search.
+func sheetsOf(grey gocv.Mat) ([]sheet, error) {
+	var all []sheet
+	for _, side := range searchSides {
+		s, err := sheetOf(grey, float64(side)/float64(max(grey.Rows(), grey.Cols())))
+		if err != nil {
+			closeSheets(all)
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func closeSheets(all []sheet) {
+	for i := range all {
+		all[i].ink.Close()
+	}
+}
+
+func sheetOf(grey gocv.Mat, scale float64) (sheet, error) {
+	m, soft, paper, dummy := gocv.NewMat(), gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
+	defer m.Close()
 	defer soft.Close()
 	defer paper.Close()
-	defer ink.Close()
-	mask := gocv.NewMat()
+	defer dummy.Close()
 	stroke := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(7, 7))
-	join := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(closing, closing))
-	clean := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(how.opening, how.opening))
 	defer stroke.Close()
-	defer join.Close()
-	defer clean.Close()
+	method := gocv.InterpolationArea
+	if scale > 1 {
+		method = gocv.InterpolationCubic
+	}
+	size := image.Pt(max(16, int(float64(grey.Cols())*scale+0.5)), max(16, int(float64(grey.Rows())*scale+0.5)))
+	if err := gocv.Resize(grey, &m, size, 0, 0, method); err != nil {
+		return sheet{}, err
+	}
 	if err := gocv.GaussianBlur(m, &soft, image.Pt(3, 3), 0, 0, gocv.BorderReplicate); err != nil {
-		return mask, err
+		return sheet{}, err
 	}
 	if err := gocv.MorphologyEx(soft, &paper, gocv.MorphClose, stroke); err != nil {
-		return mask, err
+		return sheet{}, err
 	}
-	if err := relativeInk(soft, paper, &ink); err != nil {
-		return mask, err
+	s := sheet{ink: gocv.NewMat(), scale: scale}
+	if err := relativeInk(soft, paper, &s.ink); err != nil {
+		s.ink.Close()
+		return sheet{}, err
 	}
-	dummy := gocv.NewMat()
-	defer dummy.Close()
-	otsu := float64(gocv.Threshold(ink, &dummy, 0, 255, gocv.ThresholdBinary|gocv.ThresholdOtsu))
-	gocv.Threshold(ink, &mask, float32(math.Min(math.Max(how.threshold*otsu, 12), 90)), 255, gocv.ThresholdBinary)
+	s.otsu = float64(gocv.Threshold(s.ink, &dummy, 0, 255, gocv.ThresholdBinary|gocv.ThresholdOtsu))
+	return s, nil
+}
+
+// inkMask marks text: ink thresholded and joined along lines. The caller
+// closes the mask, also after an error.
+func inkMask(s sheet, how masking) (gocv.Mat, error) {
+	mask := gocv.NewMat()
+	join := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(closing, closing))
+	clean := gocv.GetStructuringElement(gocv.MorphRect, image.Pt(how.opening, how.opening))
+	defer join.Close()
+	defer clean.Close()
+	gocv.Threshold(s.ink, &mask, float32(math.Min(math.Max(how.threshold*s.otsu, 12), 90)), 255, gocv.ThresholdBinary)
 	if err := gocv.MorphologyEx(mask, &mask, gocv.MorphClose, join); err != nil {
 		return mask, err
 	}

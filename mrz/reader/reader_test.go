@@ -157,11 +157,29 @@ func TestReadersWorkSideBySideAndStopWithTheContext(t *testing.T) {
 
 func BenchmarkReadTwoMegapixels(b *testing.B) {
 	r := openReader(b, 1)
-	m, _ := photoOf(b, 6, specimen.TD3, specimen.GoodCamera(6))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := r.Read(b.Context(), m); err != nil {
-			b.Fatal(err)
-		}
+	with, _ := photoOf(b, 6, specimen.TD3, specimen.GoodCamera(6))
+	card, err := specimen.New(6, specimen.Options{Format: specimen.TD1})
+	if err != nil {
+		b.Skip(err)
+	}
+	p, err := specimen.Photograph(card.Front(), specimen.GoodCamera(6))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		m    gocv.Mat
+	}{{"zone", with}, {"no-zone", matOf(b, p.Image)}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			cpu, n := processorTime(b), 0
+			for b.Loop() {
+				if _, err := r.Read(b.Context(), c.m); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			b.ReportMetric(float64((processorTime(b)-cpu).Microseconds())/1000/float64(n), "cpu-ms/op")
+		})
 	}
 }

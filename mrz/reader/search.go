@@ -16,6 +16,7 @@ const (
 	minPeriodicity = 0.08
 	minProbe       = 0.30 // of a line, to look further
 	clearProbe     = 0.70 // of a line, to look no further before reading it
+	faintProbe     = 0.06 // of a line, to try another shape of its letters
 	minFit         = 0.80 // of the evidence for characters, explained by a width
 	minMean        = 0.55 // mean probability over the zone, to call it found
 	minCertain     = 0.80 // smallest probability, to call it valid
@@ -25,8 +26,13 @@ const (
 // first zone read without doubt, or the best of a few.
 func (w *worker) search(ctx context.Context, grey gocv.Mat) (*Result, error) {
 	s := state{worker: w}
+	sheets, err := sheetsOf(grey)
+	if err != nil {
+		return nil, fmt.Errorf("find text lines: %w", err)
+	}
+	defer closeSheets(sheets)
 	for _, how := range searches {
-		if err := s.pass(ctx, grey, how); err != nil {
+		if err := s.pass(ctx, sheets, how); err != nil {
 			return nil, err
 		}
 		if s.done() {
@@ -40,12 +46,12 @@ func (w *worker) search(ctx context.Context, grey gocv.Mat) (*Result, error) {
 }
 
 // pass runs one search over the photo.
-func (s *state) pass(ctx context.Context, grey gocv.Mat, how masking) error {
-	lines, err := findLines(grey, how)
+func (s *state) pass(ctx context.Context, sheets []sheet, how masking) error {
+	lines, err := findLines(sheets, how)
 	if err != nil {
 		return fmt.Errorf("find text lines: %w", err)
 	}
-	cand, err := s.promising(lines)
+	cand, err := s.promising(s.fresh(lines), how.lines)
 	if err != nil {
 		return err
 	}
@@ -57,6 +63,7 @@ func (s *state) pass(ctx context.Context, grey gocv.Mat, how masking) error {
 		if s.knows(l) {
 			continue
 		}
+		s.tried = append(s.tried, l.found)
 		if l, err = s.probe(l); err != nil {
 			return fmt.Errorf("probe line: %w", err)
 		}
@@ -95,8 +102,21 @@ const maxLater = 3
 // state is what a search has seen so far.
 type state struct {
 	*worker
-	top  *zone
-	seen []line
+	top   *zone
+	seen  []line
+	tried []outline
+}
+
+// fresh leaves out the lines that an earlier pass has found alike and probed.
+func (s *state) fresh(lines []line) []line {
+	out := lines[:0]
+	for _, l := range lines {
+		l.found = outline{l.x, l.y, l.length, l.height, l.ux, l.uy}
+		if !slices.ContainsFunc(s.tried, l.found.like) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func (s *state) done() bool { return s.top != nil && s.top.doc.Valid }
@@ -126,7 +146,7 @@ func (s *state) expand(l line) error {
 
 // promising measures pitch and orders lines by how strongly and how long
 // they keep it.
-func (w *worker) promising(lines []line) ([]line, error) {
+func (w *worker) promising(lines []line, most int) ([]line, error) {
 	var out []line
 	for _, l := range lines {
 		pitch, strength, err := w.levels.periodicity(l)
@@ -146,7 +166,7 @@ func (w *worker) promising(lines []line) ([]line, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b line) int { return compare(b.score, a.score) })
-	out = out[:min(len(out), maxLines)]
+	out = out[:min(len(out), most)]
 	for i, l := range out {
 		l, err := w.levels.straighten(l)
 		if err != nil {

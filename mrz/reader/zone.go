@@ -36,21 +36,28 @@ func (r reading) column(p photo.Point) int {
 func (w *worker) probe(n line) (line, error) {
 	out := n
 	out.score = 0
-	tries := []line{n, n.turned()}
-	if n.lean < 0.75 || n.lean > 1.35 {
-		n.aspect = n.lean
-		tries = append(tries, n, n.turned())
-	}
-	for i, l := range tries {
-		if i == 2 && out.score > clearProbe {
-			break
-		}
+	try := func(l line) error {
 		score, err := w.glance(l)
 		if err != nil {
-			return n, err
+			return err
 		}
 		if l.score = score; score > out.score {
 			out = l
+		}
+		return nil
+	}
+	for _, l := range []line{n, n.turned()} {
+		if err := try(l); err != nil {
+			return n, err
+		}
+	}
+	// Letters that are much taller or flatter than usual are looked at once
+	// more at their own shape, unless they are like nothing at all.
+	if (n.lean < 0.75 || n.lean > 1.35) && out.score >= faintProbe && out.score <= clearProbe {
+		l := out
+		l.aspect = n.lean
+		if err := try(l); err != nil {
+			return n, err
 		}
 	}
 	return out, nil

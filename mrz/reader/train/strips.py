@@ -4,7 +4,8 @@ A strip is one text line, normalised as mrz/reader hands it to the recogniser:
 HEIGHT rows, the line's middle near the middle row, about PITCH columns per
 character. Everything is rendered from fonts; no photo and no evaluation data
 goes in. Fonts: OCR-B (Debian fonts-ocr-b) most of the time, and monospaced
-faces (fonts-dejavu, fonts-liberation) for zones that are not printed in OCR-B.
+faces for zones that are not printed in OCR-B: without serifs (fonts-dejavu,
+fonts-liberation) and typewriter faces (fonts-freefont-ttf, fonts-urw-base35).
 """
 import math
 import random
@@ -27,6 +28,9 @@ FONTS = [  # path, weight
     ("/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf", 0.25),
     ("/usr/share/fonts/truetype/liberation/LiberationMono-Regular.ttf", 0.8),
     ("/usr/share/fonts/truetype/liberation/LiberationMono-Bold.ttf", 0.3),
+    ("/usr/share/fonts/truetype/freefont/FreeMono.ttf", 0.2),
+    ("/usr/share/fonts/truetype/freefont/FreeMonoBold.ttf", 0.4),
+    ("/usr/share/fonts/opentype/urw-base35/NimbusMonoPS-Bold.otf", 0.4),
 ]
 
 
