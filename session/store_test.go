@@ -331,11 +331,13 @@ func TestAFailureInTheFunctionLeavesNothingBehind(t *testing.T) {
 		must[*Session](t)(s.Apply(ctx, ses.ID, AnyVersion, consent(), nil))
 		before := must[*audit.Frontier](t)(s.AuditHead(ctx)).Size()
 		boom := errors.New("boom")
-		for _, fail := range []func(*Tx) error{
-			func(tx *Tx) error { tx.PutEvidence(Evidence{Kind: "selfie", Object: "o"}); return boom },
-			func(tx *Tx) error { panic("boom") },
+		for want, fail := range map[string]func(*Tx) error{
+			"boom": func(tx *Tx) error { tx.PutEvidence(Evidence{Kind: "selfie", Object: "o"}); return boom },
+			// A panic's text can quote a person's data; only its type is said.
+			"panic of type string": func(tx *Tx) error { panic("secret") },
 		} {
-			if _, err := s.Apply(ctx, ses.ID, AnyVersion, Event{Kind: Submit, Actor: client}, fail); err == nil || !strings.Contains(err.Error(), "boom") {
+			_, err := s.Apply(ctx, ses.ID, AnyVersion, Event{Kind: Submit, Actor: client}, fail)
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 				t.Fatal(err)
 			}
 		}
