@@ -88,10 +88,10 @@ func sameLine(o, l line) bool {
 // fragments finds dark, finely structured, elongated regions at one scale.
 func fragments(s sheet, how masking) ([]line, error) {
 	mask, err := inkMask(s, how)
-	defer mask.Close()
 	if err != nil {
 		return nil, err
 	}
+	defer mask.Close()
 	labels, stats, centroids := gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
 	defer labels.Close()
 	defer stats.Close()

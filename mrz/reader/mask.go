@@ -75,10 +75,15 @@ func inkMask(s sheet, how masking) (gocv.Mat, error) {
 	defer join.Close()
 	defer clean.Close()
 	gocv.Threshold(s.ink, &mask, float32(math.Min(math.Max(how.threshold*s.otsu, 12), 90)), 255, gocv.ThresholdBinary)
-	if err := gocv.MorphologyEx(mask, &mask, gocv.MorphClose, join); err != nil {
-		return mask, err
+	err := gocv.MorphologyEx(mask, &mask, gocv.MorphClose, join)
+	if err == nil {
+		err = gocv.MorphologyEx(mask, &mask, gocv.MorphOpen, clean)
 	}
-	return mask, gocv.MorphologyEx(mask, &mask, gocv.MorphOpen, clean)
+	if err != nil {
+		mask.Close()
+		return gocv.Mat{}, err
+	}
+	return mask, nil
 }
 
 // relativeInk is 255·(paper−m)/(paper+16) per pixel.
