@@ -3,7 +3,8 @@
     python3 train.py --out ../ocrb.onnx --minutes 30 --seed 1
 
 Needs Debian's python3-torch, python3-opencv, python3-pil, fonts-ocr-b,
-fonts-dejavu and fonts-liberation; nothing of this runs in the product.
+fonts-dejavu, fonts-liberation, fonts-freefont-ttf and fonts-urw-base35;
+nothing of this runs in the product.
 """
 import argparse
 import multiprocessing as mp
