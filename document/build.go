@@ -130,12 +130,16 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 	return f, true, nil
 }
 
+// mostDoubtful is the same for faces that are not certain: wider than a face on a
+// portrait of 30 % of the sheet's width it is something else.
+const mostDoubtful = 0.25
+
 // look returns the faces on a sheet, the doubtful ones only where it is known to
 // be a document and they can be a portrait.
 func (h Hints) look(m gocv.Mat, known bool) []Face {
 	var out []Face
 	for _, f := range h.Faces(m) {
-		if !f.Doubtful || known && f.Box.W <= mostFace*float64(m.Cols()) {
+		if !f.Doubtful || known && f.Box.W <= mostDoubtful*float64(m.Cols()) {
 			out = append(out, f)
 		}
 	}

@@ -38,7 +38,7 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 	if b, ok := measureBlur(r); ok {
 		add("sharpness", resolved(b.sigma, perMM), "cycles/mm", r.rects(b.blurry)...)
 		if b.edges > 0 {
-			add("motion", b.ratio, "ratio")
+			add("motion", b.ratio, "ratio", r.rects(b.blurry)...)
 		}
 	}
 

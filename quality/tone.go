@@ -77,9 +77,14 @@ func shadow(r *raster) (float64, []image.Rectangle) {
 	s := append([]float64(nil), lit...)
 	sort.Float64s(s)
 	lo, hi := s[len(s)/20], s[len(s)*19/20]
-	var dark []image.Rectangle
+	var dark []image.Rectangle // neighbours in a row are one region
 	for i, v := range lit {
-		if v < lo+0.3*(hi-lo) && len(dark) < 6 {
+		if v >= lo+0.3*(hi-lo) {
+			continue
+		}
+		if n := len(dark) - 1; i%(nx-1) > 0 && lit[i-1] < lo+0.3*(hi-lo) {
+			dark[n] = dark[n].Union(at[i])
+		} else {
 			dark = append(dark, at[i])
 		}
 	}
