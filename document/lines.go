@@ -1,7 +1,9 @@
 package document
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/proofline/proofline/photo"
@@ -32,7 +34,7 @@ const (
 // direction, for the lines through it (Ballard 1981), takes the peaks, fits
 // each to the pixels that voted, and keeps those along which two surfaces meet.
 func findLines(g *gradient, es []edge, pic colours) []line {
-	sort.Slice(es, func(i, j int) bool { return es[i].angle < es[j].angle })
+	slices.SortFunc(es, func(a, b edge) int { return cmp.Compare(a.angle, b.angle) })
 	diag := math.Hypot(float64(g.w), float64(g.h))
 	rhoBins := int(2*diag/rhoStep) + 3
 	acc := make([]float32, thetaBins*rhoBins)

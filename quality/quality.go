@@ -25,6 +25,9 @@ type Measure struct {
 	Value   float64      `json:"value"`
 	Unit    string       `json:"unit"`
 	Regions []photo.Rect `json:"regions,omitempty"` // in pixels of the picture handed in
+	// Quality is the value on the scale of ISO/IEC 29794-5, 0 worst to 100 best,
+	// for measures of a face that the standard has.
+	Quality *float64 `json:"quality,omitempty"`
 }
 
 // DocumentInfo is what is known about a rectified document.

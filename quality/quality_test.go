@@ -264,3 +264,32 @@ func BenchmarkMeasures(b *testing.B) {
 		})
 	}
 }
+
+func TestAFrontalWellLitFaceHasHighComponentValues(t *testing.T) {
+	m := sheetOf(180)
+	defer m.Close()
+	f := FaceInfo{Box: photo.Rect{X: 300, Y: 150, W: 400, H: 450}, Points: []photo.Point{{X: 420, Y: 300}, {X: 580, Y: 300}, {X: 500, Y: 373}, {X: 500, Y: 440}}}
+	quality := func(name string) float64 {
+		for _, x := range Face(m, f) {
+			if x.Name == name && x.Quality != nil {
+				return *x.Quality
+			}
+		}
+		t.Fatalf("%s has no component value", name)
+		return 0
+	}
+	for _, name := range []string{"face.inter_eye_px", "face.pose_yaw", "face.pose_pitch", "face.pose_roll"} {
+		if q := quality(name); q < 95 || q > 100 {
+			t.Errorf("%s of a frontal face: %.0f", name, q)
+		}
+	}
+	f.Points[2] = photo.Point{X: 560, Y: 420} // the nose at the corner of the mouth
+	if yaw, pitch := quality("face.pose_yaw"), quality("face.pose_pitch"); yaw > 75 || pitch > 75 {
+		t.Errorf("turned away: yaw %.0f, pitch %.0f", yaw, pitch)
+	}
+	for v, want := range map[float64]float64{0: 100, 0.5: 100, 0.92: 40, 1: 0} { // 120·(0.832 − ½) = 40
+		if q := *component("under_exposure", v); math.Abs(q-want) > 1 {
+			t.Errorf("under-exposure %.2f: %.0f, want %.0f", v, q, want)
+		}
+	}
+}

@@ -166,13 +166,38 @@ func histMedian(h []int) int {
 	return 0
 }
 
-// quantile of v, which it sorts.
+// quantile of v, whose order it changes: sorting only as far as it takes (Hoare's
+// selection) is several times faster on the tens of thousands of edges.
 func quantile(v []float64, q float64) float64 {
 	if len(v) == 0 {
 		return 0
 	}
-	sort.Float64s(v)
-	return v[min(len(v)-1, int(q*float64(len(v))))]
+	k := min(len(v)-1, int(q*float64(len(v))))
+	for lo, hi := 0, len(v)-1; lo < hi; {
+		pivot := v[(lo+hi)/2]
+		i, j := lo, hi
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for v[j] > pivot {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j
+		case k >= i:
+			lo = i
+		default:
+			return v[k]
+		}
+	}
+	return v[k]
 }
 
 // resolved turns a blur into the finest detail that survives it: the spatial

@@ -13,42 +13,41 @@ import (
 // domain). 1 is no blocks; the grid's phase is searched, because photos are
 // cropped.
 func blockiness(r *raster) float64 {
-	var across, down [8]float64
-	var nAcross, nDown [8]float64
+	var across, down, nAcross, nDown [8]int
 	w, h, p := r.w, r.h, r.luma
+	// A step minus the mean of the steps beside it: edges and slopes of the
+	// picture cancel. Doubled, so that it stays whole.
+	step := func(a, b, c, d byte) int {
+		v := 2*abs(int(c)-int(b)) - abs(int(b)-int(a)) - abs(int(d)-int(c))
+		return max(-24, min(24, v))
+	}
 	for y := 2; y < h-2; y += 2 {
+		row := p[y*w : (y+1)*w]
 		for x := 2; x < w-3; x++ {
-			i := y*w + x
-			// A step minus the mean of the steps beside it: edges and slopes of
-			// the picture cancel.
-			d := math.Abs(float64(int(p[i+1])-int(p[i]))) - (math.Abs(float64(int(p[i])-int(p[i-1])))+math.Abs(float64(int(p[i+2])-int(p[i+1]))))/2
-			across[x&7] += clampTo(d, 12)
+			across[x&7] += step(row[x-1], row[x], row[x+1], row[x+2])
 			nAcross[x&7]++
 		}
 	}
 	for y := 2; y < h-3; y++ {
+		r0, r1, r2, r3 := p[(y-1)*w:y*w], p[y*w:(y+1)*w], p[(y+1)*w:(y+2)*w], p[(y+2)*w:(y+3)*w]
 		for x := 2; x < w-2; x += 2 {
-			i := y*w + x
-			d := math.Abs(float64(int(p[i+w])-int(p[i]))) - (math.Abs(float64(int(p[i])-int(p[i-w])))+math.Abs(float64(int(p[i+2*w])-int(p[i+w]))))/2
-			down[y&7] += clampTo(d, 12)
+			down[y&7] += step(r0[x], r1[x], r2[x], r3[x])
 			nDown[y&7]++
 		}
 	}
 	return (peak(across, nAcross) + peak(down, nDown)) / 2
 }
 
-func clampTo(v, limit float64) float64 { return math.Max(-limit, math.Min(limit, v)) }
-
-// peak is by how many grey levels the strongest of the eight phases stands out
+// peak is, of doubled sums, by how many grey levels the strongest of the eight phases stands out
 // of the others.
-func peak(sum, n [8]float64) float64 {
+func peak(sum, n [8]int) float64 {
 	var best, total float64
 	best = -math.MaxFloat64
 	for i := range sum {
 		if n[i] == 0 {
 			return 0
 		}
-		v := sum[i] / n[i]
+		v := float64(sum[i]) / float64(2*n[i])
 		total += v
 		best = math.Max(best, v)
 	}
