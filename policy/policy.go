@@ -221,6 +221,9 @@ func (p *Policy) validate() error {
 	if err := p.Defaults.validate("defaults"); err != nil {
 		return err
 	}
+	if err := p.Defaults.validateBounded("defaults"); err != nil {
+		return err
+	}
 	seen := map[Match]string{}
 	for i, c := range p.Cells {
 		where := fmt.Sprintf("cells[%d]", i)
@@ -240,6 +243,9 @@ func (p *Policy) validate() error {
 		}
 		// A partial override (other bounds only) is resolved before it is checked.
 		if err := p.Defaults.overlay(c).validateThresholds(where); err != nil {
+			return err
+		}
+		if err := p.Defaults.overlay(c).validateBounded(where); err != nil {
 			return err
 		}
 	}
@@ -280,6 +286,31 @@ func (c Cell) validate(where string) error {
 		return fmt.Errorf("%s: minimum_age must be 0 to 120", where)
 	}
 	return c.validateThresholds(where)
+}
+
+// scored are the checks whose whole result is one score: required without a
+// minimum on it, they would pass whatever was measured.
+var scored = []struct{ check, measure, subject string }{
+	{"face", "face.similarity", "case"},
+	{"liveness", "liveness.score", "selfie"},
+}
+
+// validateBounded refuses a resolved cell that requires a score but accepts any,
+// or whose action makes a failed score a mere note.
+func (c Cell) validateBounded(where string) error {
+	for _, s := range scored {
+		if !slices.Contains(c.Checks, s.check) {
+			continue
+		}
+		bounded := false
+		for _, t := range c.rules(s.measure, s.subject) {
+			bounded = bounded || t.Min != nil && *t.Min <= 1 && c.action(t.Code) != Note
+		}
+		if !bounded {
+			return fmt.Errorf("%s: check %s is required, but no threshold with a min of at most 1 on %s leads to more than a note: every %s would be accepted (or none could be); see `proofline policy show`", where, s.check, s.measure, s.check)
+		}
+	}
+	return nil
 }
 
 func (c Cell) validateThresholds(where string) error {

@@ -285,3 +285,20 @@ func BenchmarkDecide(b *testing.B) {
 		p.Decide(in)
 	}
 }
+
+func TestARequiredScoreThatNothingBoundsIsRefused(t *testing.T) {
+	for name, text := range map[string]string{
+		"no face threshold":     strings.ReplaceAll(small, "measure: face.similarity", "measure: face.other"),
+		"no liveness threshold": strings.Replace(small, "checks: [mrz, face]", "checks: [mrz, face, liveness]", 1),
+		"a bound never met":     strings.NewReplacer("min: 0.2,", "min: 1.2,", "min: 0.4,", "min: 1.4,").Replace(small),
+		"a cell adds liveness":  strings.Replace(small, "resubmissions: 0}", "checks: [face, liveness]}", 1),
+		"a cell only notes it":  strings.Replace(small, "actions: {biometric.face_match_uncertain: reject}", "actions: {biometric.face_match_uncertain: note, biometric.face_mismatch: note}", 1),
+	} {
+		if text == small {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "is required, but no threshold") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
