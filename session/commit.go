@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"github.com/proofline/proofline/storage"
 	"slices"
 	"time"
+
+	"github.com/proofline/proofline/storage"
 )
 
 // Every audited write goes through one goroutine per store, which runs waiting
@@ -186,7 +187,8 @@ func (tx *Tx) run(j *job) (refused, broken error) {
 	if err := j.ctx.Err(); err != nil {
 		return context.Cause(j.ctx), nil
 	}
-	tx.Session, tx.wrote, tx.trace = nil, false, traceparent(j.ctx)
+	// Not the time the transaction began: this write may have joined it late.
+	tx.Session, tx.wrote, tx.trace, tx.Now = nil, false, traceparent(j.ctx), tx.s.clock()
 	entries, moves := len(tx.entries), len(tx.moves)
 	err := tx.call(j.fn)
 	if err == nil {
