@@ -60,6 +60,11 @@ func openWorld(t testing.TB, dir, address string) *world {
 // openWorldOn is openWorld with the store at dsn.
 func openWorldOn(t testing.TB, dir, dsn, address string) *world {
 	t.Helper()
+	return openWorldQueue(t, dir, dsn, QueueConfig{Address: address})
+}
+
+func openWorldQueue(t testing.TB, dir, dsn string, queue QueueConfig) *world {
+	t.Helper()
 	w := &world{t: t, dir: dir, policy: policy.Default(), log: &syncBuffer{}}
 	var err error
 	fail := func(err error) {
@@ -76,7 +81,8 @@ func openWorldOn(t testing.TB, dir, dsn, address string) *world {
 	fail(err)
 	w.blobs = fs
 	w.vault = storage.NewVault(fs, w.keys, w.store, time.Now)
-	w.queue, err = OpenQueue(QueueConfig{Address: address, Log: w.logger()})
+	queue.Log = w.logger()
+	w.queue, err = OpenQueue(queue)
 	fail(err)
 	t.Cleanup(func() {
 		w.queue.Close()

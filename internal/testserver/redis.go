@@ -24,10 +24,7 @@ type RedisServer struct {
 // Redis starts a redis-server for the test.
 func Redis(t testing.TB) *RedisServer {
 	t.Helper()
-	bin, err := exec.LookPath("redis-server")
-	if err != nil {
-		Missing(t, "redis", "install the Debian package redis-server")
-	}
+	bin := redisBin(t)
 	dir := tempDir(t)
 	s := &RedisServer{Network: "unix", Addr: filepath.Join(dir, "redis.sock")}
 	s.server = own(t, func() *process {
@@ -43,6 +40,15 @@ func Redis(t testing.TB) *RedisServer {
 		}
 	})
 	return s
+}
+
+func redisBin(t testing.TB) string {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		Missing(t, "redis", "install the Debian package redis-server")
+	}
+	return bin
 }
 
 // URL is the server's address for configuration by URL.
