@@ -74,6 +74,15 @@ func TestDeadLettersAreListedAndStartedAgain(t *testing.T) {
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&d); err != nil || d.ID != rows[0].ID || d.Reason != "status_500" || strings.Count(out, "\n") != 2 {
 		t.Errorf("%s %s %v", out, said, err)
 	}
+	// A session's webhooks are found by the session, with the id that replay takes.
+	out, said = run("webhooks", d.Session, "--json")
+	var sent delivery
+	if err := json.Unmarshal([]byte(out), &sent); err != nil || sent.ID != d.ID || sent.Type != "session.created" || sent.State != "waiting" {
+		t.Errorf("%s %s %v", out, said, err)
+	}
+	if _, said := run("webhooks", "ses_none"); !strings.Contains(said, "not found") {
+		t.Error(said)
+	}
 	if _, said := run("replay"); !strings.Contains(said, "--all") {
 		t.Error(said)
 	}

@@ -12,8 +12,9 @@ import (
 )
 
 type queueCmd struct {
-	Dead   queueDeadCmd   `cmd:"" help:"List dead letters: work that was given up."`
-	Replay queueReplayCmd `cmd:"" help:"Start dead letters again, or deliver a webhook once more."`
+	Dead     queueDeadCmd     `cmd:"" help:"List dead letters: work that was given up."`
+	Webhooks queueWebhooksCmd `cmd:"" help:"List a session's webhooks: what was sent when, and what was answered."`
+	Replay   queueReplayCmd   `cmd:"" help:"Start dead letters again, or deliver a webhook once more."`
 }
 
 type queueDeadCmd struct {
@@ -70,7 +71,7 @@ func (c *queueDeadCmd) Run(ctx context.Context) error {
 }
 
 type queueReplayCmd struct {
-	ID  []string `arg:"" optional:"" help:"Ids from proofline queue dead; a finished webhook's row is delivered again under the same webhook-id."`
+	ID  []string `arg:"" optional:"" help:"Ids from proofline queue dead or webhooks; a finished webhook's row is delivered again under the same webhook-id."`
 	All bool     `help:"Every dead letter."`
 	settings
 }
