@@ -1,7 +1,11 @@
 package policy
 
 import (
+	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"sort"
@@ -95,23 +99,46 @@ func parseCodes(b []byte) ([]CodeInfo, map[Code]CodeInfo, error) {
 	return f.Codes, byCode, nil
 }
 
+// catalogue is one version of the reason codes.
 type catalogue struct {
 	list   []CodeInfo
 	byCode map[Code]CodeInfo
+	hash   string
+}
+
+func newCatalogue(text []byte) (catalogue, error) {
+	list, byCode, err := parseCodes(text)
+	if err != nil {
+		return catalogue{}, err
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return catalogue{}, fmt.Errorf("hash reason-code catalogue: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return catalogue{list, byCode, hex.EncodeToString(sum[:])}, nil
 }
 
 // The catalogue is compiled in and covered by a test; a broken one can not
 // reach a release.
 var codes = sync.OnceValue(func() catalogue {
-	list, byCode, err := parseCodes(codesYAML)
+	c, err := newCatalogue(codesYAML)
 	if err != nil {
 		panic(err)
 	}
-	return catalogue{list, byCode}
+	return c
 })
 
 // Codes returns the whole catalogue in the order of its hints.
 func Codes() []CodeInfo { return append([]CodeInfo(nil), codes().list...) }
+
+// CodesYAML returns the text of the catalogue, for [ParseUnder] of a later
+// release.
+func CodesYAML() []byte { return bytes.Clone(codesYAML) }
+
+// CodesHash is the SHA-256 of the catalogue in hex. Decisions depend on it
+// beside the policy: it holds each code's default action and its rank.
+func CodesHash() string { return codes().hash }
 
 // Info returns the catalogue's entry of c.
 func (c Code) Info() (CodeInfo, bool) {
@@ -119,11 +146,23 @@ func (c Code) Info() (CodeInfo, bool) {
 	return i, ok
 }
 
-// sortCodes orders codes as the catalogue does and drops repetitions.
-func sortCodes(cs []Code) []Code {
-	known := codes().byCode
+// codes is the catalogue that the cell was parsed under.
+func (c Cell) codes() catalogue {
+	if c.catalogue != nil {
+		return *c.catalogue
+	}
+	return codes()
+}
+
+func (c Cell) info(code Code) (CodeInfo, bool) {
+	i, ok := c.codes().byCode[code]
+	return i, ok
+}
+
+// sort orders codes as the catalogue does and drops repetitions.
+func (k catalogue) sort(cs []Code) []Code {
 	sort.Slice(cs, func(i, j int) bool {
-		a, b := known[cs[i]].order, known[cs[j]].order
+		a, b := k.byCode[cs[i]].order, k.byCode[cs[j]].order
 		if a != b {
 			return a < b
 		}

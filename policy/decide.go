@@ -84,7 +84,7 @@ func (c Cell) Judge(f Finding) Finding {
 				break
 			}
 			if failed {
-				info, _ := t.Code.Info()
+				info, _ := c.info(t.Code)
 				m.Code, m.Verdict = t.Code, info.Verdict
 				if info.Hint != "" {
 					m.Hint = string(t.Code)
@@ -97,13 +97,13 @@ func (c Cell) Judge(f Finding) Finding {
 	}
 	for _, a := range f.Assertions {
 		f.Codes = append(f.Codes, a.Code)
-		if info, ok := a.Code.Info(); ok {
+		if info, ok := c.info(a.Code); ok {
 			f.Verdict = worse(f.Verdict, info.Verdict)
 		} else {
 			f.Verdict = worse(f.Verdict, NotEvaluated)
 		}
 	}
-	f.Codes = sortCodes(f.Codes)
+	f.Codes = c.codes().sort(f.Codes)
 	return f
 }
 
@@ -113,7 +113,7 @@ func (c Cell) action(code Code) Action {
 	if a, ok := c.Actions[code]; ok {
 		return a
 	}
-	if info, ok := code.Info(); ok {
+	if info, ok := c.info(code); ok {
 		return info.Action
 	}
 	return Review
@@ -147,7 +147,7 @@ func (c Cell) reasons(findings []Finding) []Reason {
 			rs = append(rs, Reason{Code: "system.not_evaluated", Subject: "case", Stage: stage, Action: c.action("system.not_evaluated")})
 		}
 	}
-	known := codes().byCode
+	known := c.codes().byCode
 	sort.SliceStable(rs, func(i, j int) bool {
 		a, b := rs[i], rs[j]
 		if oa, ob := known[a.Code].order, known[b.Code].order; oa != ob {
@@ -201,9 +201,9 @@ func (p *Policy) Decide(in Input) Decision {
 			d.Codes = append(d.Codes, r.Code)
 		}
 	}
-	d.Codes = sortCodes(d.Codes)
+	d.Codes = cell.codes().sort(d.Codes)
 	if d.Outcome == NeedsResubmission {
-		d.Hint = hint(d.Reasons, findings)
+		d.Hint = cell.hint(d.Reasons, findings)
 		d.Retake = retake(d.Reasons, cell.Evidence)
 	}
 	return d
@@ -211,9 +211,9 @@ func (p *Policy) Decide(in Input) Decision {
 
 // hint is the one thing to say first: the resubmit reason that the catalogue
 // lists first.
-func hint(rs []Reason, findings []Finding) *Hint {
+func (c Cell) hint(rs []Reason, findings []Finding) *Hint {
 	for _, r := range rs {
-		info, ok := r.Code.Info()
+		info, ok := c.info(r.Code)
 		if r.Action != Resubmit || !ok || info.Hint == "" {
 			continue
 		}
@@ -297,9 +297,9 @@ func (c Cell) Gate(subject string, fs []Finding) GateAnswer {
 			a.Codes = append(a.Codes, r.Code)
 		}
 	}
-	a.Codes = sortCodes(a.Codes)
+	a.Codes = c.codes().sort(a.Codes)
 	if !a.Accepted {
-		a.Hint = hint(rs, a.Findings)
+		a.Hint = c.hint(rs, a.Findings)
 	}
 	return a
 }

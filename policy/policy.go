@@ -64,6 +64,8 @@ type Cell struct {
 	Actions map[Code]Action `yaml:"actions" json:"actions,omitempty"`
 	// Retention by data class, counted from the write.
 	Retention map[string]Duration `yaml:"retention" json:"retention,omitempty"`
+
+	catalogue *catalogue // that it was parsed under; nil: the compiled-in one
 }
 
 // Match selects cases; an empty field or "*" matches all.
@@ -170,7 +172,22 @@ func Load(path string) (*Policy, error) {
 
 // Parse reads and checks a policy. Unknown keys are errors: a misspelt
 // threshold must not silently fall back to another one.
-func Parse(b []byte) (*Policy, error) {
+func Parse(b []byte) (*Policy, error) { return parseUnder(b, codes()) }
+
+// ParseUnder is Parse under an earlier release's catalogue of reason codes, as
+// [CodesYAML] gave it: what was decided under both is decided so again.
+func ParseUnder(b, codesText []byte) (*Policy, error) {
+	if len(codesText) > MaxFileBytes {
+		return nil, fmt.Errorf("reason-code catalogue is larger than %d bytes", MaxFileBytes)
+	}
+	k, err := newCatalogue(codesText)
+	if err != nil {
+		return nil, err
+	}
+	return parseUnder(b, k)
+}
+
+func parseUnder(b []byte, k catalogue) (*Policy, error) {
 	if len(b) > MaxFileBytes {
 		return nil, fmt.Errorf("larger than %d bytes", MaxFileBytes)
 	}
@@ -184,6 +201,10 @@ func Parse(b []byte) (*Policy, error) {
 	var p Policy
 	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("parse: %w", err)
+	}
+	p.Defaults.catalogue = &k
+	for i := range p.Cells {
+		p.Cells[i].catalogue = &k
 	}
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -202,6 +223,9 @@ func Parse(b []byte) (*Policy, error) {
 // Hash is the SHA-256 of the rules in hex. It does not change with comments or
 // layout.
 func (p *Policy) Hash() string { return p.hash }
+
+// CodesHash is that of the catalogue that the policy was parsed under.
+func (p *Policy) CodesHash() string { return p.Defaults.codes().hash }
 
 func (p *Policy) validate() error {
 	if p.Name == "" || p.Version == "" {
@@ -272,7 +296,7 @@ func (c Cell) validate(where string) error {
 		}
 	}
 	for code, a := range c.Actions {
-		if _, ok := code.Info(); !ok {
+		if _, ok := c.info(code); !ok {
 			return fmt.Errorf("%s: actions: unknown code %q", where, code)
 		}
 		if !a.valid() {
@@ -327,7 +351,7 @@ func (c Cell) validateThresholds(where string) error {
 				return fmt.Errorf("%s: the bound must be a finite number", at)
 			}
 		}
-		if _, ok := t.Code.Info(); !ok {
+		if _, ok := c.info(t.Code); !ok {
 			return fmt.Errorf("%s: unknown code %q", at, t.Code)
 		}
 		for _, s := range t.Subjects {
