@@ -17,6 +17,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -50,6 +51,17 @@ type Store interface {
 	ClientToken(ctx context.Context, secret, purpose string) (session.ClientToken, error)
 	IssueClientToken(ctx context.Context, by session.Actor, id, purpose string, ttl time.Duration) (session.ClientToken, string, error)
 
+	RedeemClientToken(ctx context.Context, secret, purpose, newPurpose string, ttl time.Duration) (session.ClientToken, string, error)
+
+	BeginUpload(ctx context.Context, u session.Upload, life time.Duration) (session.Upload, []session.Upload, error)
+	Upload(ctx context.Context, id string) (session.Upload, error)
+	AddUploadPart(ctx context.Context, id string, p session.UploadPart, life time.Duration) error
+	UploadParts(ctx context.Context, id string) ([]session.UploadPart, error)
+	EndUpload(ctx context.Context, id string, answer json.RawMessage) error
+	ForgetUploadPart(ctx context.Context, id string, at int64) error
+	StaleUploads(ctx context.Context, limit int) ([]session.Upload, error)
+	GetObject(ctx context.Context, id string) (storage.Object, error)
+
 	BeginIdempotent(ctx context.Context, tenant, key, fingerprint string, ttl time.Duration) (session.Idempotent, error)
 	FinishIdempotent(ctx context.Context, i session.Idempotent, status int, response []byte) error
 	AbandonIdempotent(ctx context.Context, i session.Idempotent) error
@@ -58,6 +70,8 @@ type Store interface {
 // Vault is what the API needs of the evidence vault; *storage.Vault has it.
 type Vault interface {
 	Put(ctx context.Context, ref storage.Ref, r io.Reader, retain time.Time) (storage.Object, error)
+	Open(ctx context.Context, o storage.Object) (io.ReadCloser, error)
+	Remove(ctx context.Context, o storage.Object) error
 }
 
 // Gate judges one photo at once; pipeline.GateIn is one. A bad photo is an
@@ -114,6 +128,7 @@ type api struct {
 	now     func() time.Time
 	bytes   *semaphore.Weighted // of uploads held in memory
 	gates   *semaphore.Weighted // photos being judged
+	uploads *uploads            // that arrive in parts
 }
 
 // New returns the server's handler.
@@ -159,6 +174,7 @@ func New(d Deps) http.Handler {
 		h := humachi.New(r, a.humaConfig())
 		a.registerSessions(h)
 		a.registerCapture(h)
+		a.registerUploads(r, h)
 	})
 	return root
 }

@@ -37,3 +37,20 @@ func FuzzReceive(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a client writes into Upload-Checksum, it is a digest of the
+// algorithm's length or refused.
+func FuzzUploadChecksum(f *testing.F) {
+	f.Add("sha1 Lve95gjOVATpfV8EL5X4nxwjKHE=")
+	f.Add("sha256 AAAA")
+	f.Add("md5 ")
+	f.Fuzz(func(t *testing.T, header string) {
+		c, err := parseChecksum(header)
+		if (c == nil) != (err != nil || header == "") {
+			t.Errorf("%v, %v", c, err)
+		}
+		if c != nil && len(c.want) != c.hash.Size() {
+			t.Errorf("a digest of %d bytes", len(c.want))
+		}
+	})
+}

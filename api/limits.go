@@ -31,6 +31,11 @@ type Limits struct {
 	// second below which it is ended sooner.
 	UploadTime time.Duration
 	UploadRate int64
+	// UploadLife is how long an upload in parts may rest before it is dropped.
+	UploadLife time.Duration
+	// HandoverLife is how long the code works that moves a capture to another
+	// device.
+	HandoverLife time.Duration
 	// BodyTime is how long any other body may take.
 	BodyTime time.Duration
 	// PhotosPerMinute is how many photos, refused ones included, one token may
@@ -50,7 +55,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		PhotoBytes: 25 << 20, BytesInFlight: 128 << 20,
 		Gates: max(1, runtime.GOMAXPROCS(0)), GateWait: 20 * time.Second,
-		UploadTime: 2 * time.Minute, UploadRate: 8 << 10, BodyTime: 10 * time.Second,
+		UploadTime: 2 * time.Minute, UploadRate: 8 << 10, UploadLife: time.Hour, HandoverLife: 10 * time.Minute, BodyTime: 10 * time.Second,
 		PhotosPerMinute: 30, PerKey: 1200, PerAddress: 600,
 		TokenLife: 24 * time.Hour, IdempotencyLife: 24 * time.Hour,
 	}
@@ -62,6 +67,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct{ v, def *int64 }{
 		{&l.PhotoBytes, &d.PhotoBytes}, {&l.BytesInFlight, &d.BytesInFlight}, {&l.UploadRate, &d.UploadRate},
 		{(*int64)(&l.GateWait), (*int64)(&d.GateWait)}, {(*int64)(&l.UploadTime), (*int64)(&d.UploadTime)},
+		{(*int64)(&l.UploadLife), (*int64)(&d.UploadLife)}, {(*int64)(&l.HandoverLife), (*int64)(&d.HandoverLife)},
 		{(*int64)(&l.BodyTime), (*int64)(&d.BodyTime)}, {(*int64)(&l.TokenLife), (*int64)(&d.TokenLife)},
 		{(*int64)(&l.IdempotencyLife), (*int64)(&d.IdempotencyLife)},
 	} {
@@ -103,7 +109,7 @@ func (a *api) perPhoto() func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		limited := limit(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, evidencePath) {
+			if r.Method == http.MethodPost && (strings.HasPrefix(r.URL.Path, evidencePath) || r.URL.Path == uploadsPath) {
 				limited.ServeHTTP(w, r)
 				return
 			}

@@ -86,25 +86,33 @@ func (a *api) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	}
 	defer photo.release()
 
-	sum := digest(photo.bytes)
-	if known, err := a.known(ctx, ses, in.Kind, sum); err != nil {
+	out, err := a.accept(ctx, ses, in, photo.bytes)
+	if err != nil {
 		return nil, fromError(err)
-	} else if known != nil {
-		return &uploadOutput{Body: *known}, nil
 	}
-	j, p := a.judge(ctx, ses, in, photo.bytes)
+	return &uploadOutput{Body: *out}, nil
+}
+
+// accept is the way of every photo, however it came: known already, judged, and
+// kept when it passes or the person insists.
+func (a *api) accept(ctx context.Context, ses *session.Session, in *uploadInput, photo []byte) (*client.Photo, error) {
+	sum := digest(photo)
+	if known, err := a.known(ctx, ses, in.Kind, sum); err != nil || known != nil {
+		return known, err
+	}
+	j, p := a.judge(ctx, ses, in, photo)
 	if p != nil {
 		return nil, p
 	}
 	kept := j.Accepted || in.Insist && usable(j)
 	if kept {
-		if err := a.keep(ctx, ses, in, j, photo.bytes, sum); err != nil {
-			return nil, fromError(err)
+		if err := a.keep(ctx, ses, in, j, photo, sum); err != nil {
+			return nil, err
 		}
 	}
 	out := shownPhoto(in.Kind, j)
 	out.Kept = kept
-	return &uploadOutput{Body: out}, nil
+	return &out, nil
 }
 
 // usable tells whether the file could be decoded: whatever else the gate says

@@ -154,6 +154,15 @@ type Photo struct {
 	Measures []Measure `json:"measures" nullable:"false"`
 }
 
+// Upload is how far an upload in parts has come.
+type Upload struct {
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`
+	Size     int64  `json:"size"`
+	Received int64  `json:"received"`
+	Photo    *Photo `json:"photo,omitempty" doc:"The gate's answer, once all bytes are there."`
+}
+
 // Measure is one measured value with the threshold it was held against.
 type Measure struct {
 	Name      string   `json:"name"`

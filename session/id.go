@@ -22,6 +22,7 @@ const (
 	EndpointPrefix = "whe_"
 	KeyPrefix      = "key_"
 	TokenPrefix    = "tok_"
+	UploadPrefix   = "upl_"
 )
 
 // Prefixes of secrets. Secret scanners find them by these.

@@ -157,6 +157,9 @@ func (s *Store) EvidenceErased(ctx context.Context, outboxID, session string, by
 		if _, err := tx.exec("UPDATE evidence SET sha256 = '', salt = '' WHERE session = ?", session); err != nil {
 			return err
 		}
+		if _, err := tx.exec("UPDATE uploads SET sha256 = '', ended_at = ? WHERE session = ? AND ended_at = 0", micros(tx.Now), session); err != nil {
+			return err
+		}
 		if outboxID != "" {
 			if err := tx.setOutbox(outboxID, Done, "", tx.Now, 0); err != nil {
 				return err
