@@ -74,10 +74,11 @@ type Vault interface {
 	Remove(ctx context.Context, o storage.Object) error
 }
 
-// Gate judges one photo at once; pipeline.GateIn is one. A bad photo is an
+// Gate judges one photo at once by the rules of the session's cell;
+// pipeline.GateIn is one. A bad photo is an
 // answer; an error means that it could not be judged. Regions are in pixels of
 // the upright photo.
-type Gate func(ctx context.Context, c policy.Context, kind string, photo []byte) (policy.GateAnswer, error)
+type Gate func(ctx context.Context, cell policy.Cell, kind string, photo []byte) (policy.GateAnswer, error)
 
 // Check is one thing that has to answer for the server to be ready.
 type Check struct {
@@ -89,7 +90,10 @@ type Check struct {
 type Deps struct {
 	Store  Store
 	Vault  Vault
-	Policy *policy.Policy
+	Policy *policy.Policy // for new sessions
+	// PolicyOf finds the policy that a session was created under, by its hash.
+	// nil: only Policy is known.
+	PolicyOf func(ctx context.Context, hash string) (*policy.Policy, error)
 	Gate   Gate
 
 	// PublicURL is the address in capture links, "https://verify.example.com".
@@ -140,6 +144,14 @@ func New(d Deps) http.Handler {
 	if a.now == nil {
 		a.now = time.Now
 	}
+	if a.deps.PolicyOf == nil {
+		a.deps.PolicyOf = func(_ context.Context, hash string) (*policy.Policy, error) {
+			if hash != d.Policy.Hash() {
+				return nil, errors.New("policy is not the present one")
+			}
+			return d.Policy, nil
+		}
+	}
 	registry := d.Metrics
 	if registry == nil {
 		registry = prometheus.NewRegistry()
@@ -175,6 +187,7 @@ func New(d Deps) http.Handler {
 		a.registerSessions(h)
 		a.registerCapture(h)
 		a.registerUploads(r, h)
+		a.registerHandover(h)
 	})
 	return root
 }

@@ -26,8 +26,12 @@ func Scopes() []string {
 	return []string{ScopeSessionsCreate, ScopeSessionsRead, ScopeEvidenceErase}
 }
 
-// tokenPurpose is the one purpose of client tokens so far.
-const tokenPurpose = "capture"
+// Purposes of client tokens. A handover token does one thing: it is exchanged
+// for a capture token, once, on another device.
+const (
+	tokenPurpose    = "capture"
+	handoverPurpose = "handover"
+)
 
 type keyOf struct{}
 type tokenOf struct{}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -143,11 +144,21 @@ func again(ses *session.Session, kind string) bool {
 	return d == nil || len(d.Retake) == 0 || slices.Contains(d.Retake, kind)
 }
 
+// rules are those that the session was created under: what a person was promised
+// and asked for does not change under way, and the case is decided by them.
+func (a *api) rules(ctx context.Context, ses *session.Session) (*policy.Policy, error) {
+	p, err := a.deps.PolicyOf(ctx, ses.PolicyHash)
+	if err != nil {
+		return nil, fmt.Errorf("session %s was created under policy %s version %s: %w", ses.ID, ses.PolicyName, ses.PolicyVersion, err)
+	}
+	return p, nil
+}
+
 // needs are the photos for a kind of document, in the order of taking them.
 // Cards carry half of what is read on their back (the MRZ of TD1, barcodes), so
 // they need both sides whatever the cell lists.
-func (a *api) needs(ses *session.Session, documentType string) []string {
-	cell := a.deps.Policy.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
+func needs(rules *policy.Policy, ses *session.Session, documentType string) []string {
+	cell := rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
 	card := documentType != "" && documentType != "passport"
 	out := []string{}
 	for _, k := range policy.EvidenceKinds {
@@ -166,8 +177,12 @@ func (a *api) missing(ctx context.Context, ses *session.Session) ([]string, erro
 	if ses.DocumentType != "" {
 		documentType = ses.DocumentType
 	}
+	rules, err := a.rules(ctx, ses)
+	if err != nil {
+		return nil, err
+	}
 	var out []string
-	for _, k := range a.needs(ses, documentType) {
+	for _, k := range needs(rules, ses, documentType) {
 		if !slices.Contains(held, k) {
 			out = append(out, k)
 		}
@@ -180,6 +195,10 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 	if err != nil {
 		return nil, fromError(err)
 	}
+	rules, err := a.rules(ctx, ses)
+	if err != nil {
+		return nil, fromError(err)
+	}
 	types := documentTypes
 	if ses.DocumentType != "" {
 		documentType, types = ses.DocumentType, []string{ses.DocumentType}
@@ -188,15 +207,19 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 		Session: ses.ID, State: string(ses.State), Attempt: ses.Attempt, AttemptsLeft: ses.MaxAttempts - ses.Attempt,
 		Consent: ses.Consent != nil, DocumentType: documentType, Documents: []client.DocumentChoice{}, Accepted: []string{},
 		Limits: client.UploadLimits{MaxBytes: a.limits.PhotoBytes}, Locale: ses.Locale,
-		PollAfterMS: 1000, ExpiresAt: ses.ExpiresAt,
+		PollAfterMS: 1000, ExpiresAt: ses.ExpiresAt, ExpiresIn: a.seconds(ses.ExpiresAt), TokenExpiresIn: a.seconds(clientToken(ctx).ExpiresAt),
+		Live: []client.LiveCheck{},
 	}
 	s.Accepted = append(s.Accepted, held...)
 	for _, t := range types {
-		s.Documents = append(s.Documents, client.DocumentChoice{Type: t, Needs: a.needs(ses, t)})
+		s.Documents = append(s.Documents, client.DocumentChoice{Type: t, Needs: needs(rules, ses, t)})
 	}
-	cell := a.deps.Policy.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
+	cell := rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
 	if d, ok := cell.Retention["capture_image"]; ok {
 		s.RetainDays = int((time.Duration(d) + 24*time.Hour - 1) / (24 * time.Hour))
+	}
+	if ses.State == session.CaptureInProgress || ses.State == session.NeedsResubmission {
+		s.Live = liveChecks(cell)
 	}
 	if ses.State == session.NeedsResubmission || ses.State == session.Rejected {
 		s.Hints = clientHints(ses.Decision)

@@ -130,6 +130,32 @@ type Status struct {
 	Locale       string           `json:"locale,omitempty"`
 	PollAfterMS  int              `json:"poll_after_ms"`
 	ExpiresAt    time.Time        `json:"expires_at"`
+	// Seconds, because a client's clock may be wrong.
+	ExpiresIn      int         `json:"expires_in" doc:"Seconds until the session expires."`
+	TokenExpiresIn int         `json:"token_expires_in" doc:"Seconds until the client token stops working; renew it before with POST /v1/capture/token."`
+	Live           []LiveCheck `json:"live" nullable:"false" doc:"The thresholds by which the gate will judge, for advice on the live picture."`
+}
+
+// LiveCheck is one threshold of the session's policy cell that asks for another
+// photo when a measure lies beyond it. docs/quality.md defines the measures.
+type LiveCheck struct {
+	Kind    string   `json:"kind" doc:"The photo it is about."`
+	Measure string   `json:"measure"`
+	Min     *float64 `json:"min,omitempty"`
+	Max     *float64 `json:"max,omitempty"`
+	Code    string   `json:"code"`
+}
+
+// Ticket lets a client act for its session for some time more.
+type Ticket struct {
+	ClientToken string `json:"client_token"`
+	ExpiresIn   int    `json:"expires_in" doc:"Seconds."`
+}
+
+// Handover is a link that moves a capture to another device, once.
+type Handover struct {
+	URL       string `json:"url" doc:"To be shown as a QR code. The token is in its fragment."`
+	ExpiresIn int    `json:"expires_in" doc:"Seconds."`
 }
 
 // UploadLimits bound a photo.
