@@ -46,7 +46,9 @@ type Decision struct {
 	PolicyVersion string `json:"policy_version"`
 	PolicyHash    string `json:"policy_hash"`
 	Cell          string `json:"cell"`
-	Attempt       int    `json:"attempt"`
+	// StepUps names the rules that asked for more because of risk signals.
+	StepUps []string `json:"step_ups,omitempty"`
+	Attempt int      `json:"attempt"`
 }
 
 // Hint is what to tell the person in front of the camera.
@@ -147,6 +149,9 @@ func (c Cell) reasons(findings []Finding) []Reason {
 			rs = append(rs, Reason{Code: "system.not_evaluated", Subject: "case", Stage: stage, Action: c.action("system.not_evaluated")})
 		}
 	}
+	if c.reviewed {
+		rs = append(rs, Reason{Code: "compliance.risk_step_up", Subject: "case", Stage: "policy", Action: c.action("compliance.risk_step_up")})
+	}
 	known := c.codes().byCode
 	sort.SliceStable(rs, func(i, j int) bool {
 		a, b := rs[i], rs[j]
@@ -177,7 +182,7 @@ func (p *Policy) Decide(in Input) Decision {
 	d := Decision{
 		Codes: []Code{}, Reasons: cell.reasons(findings),
 		Policy: p.Name, PolicyVersion: p.Version, PolicyHash: p.hash,
-		Cell: cell.Name, Attempt: in.Attempt,
+		Cell: cell.Name, StepUps: cell.Fired, Attempt: in.Attempt,
 	}
 	if d.Reasons == nil {
 		d.Reasons = []Reason{}
@@ -289,7 +294,7 @@ func (c Cell) Gate(subject string, fs []Finding) GateAnswer {
 		a.Findings[i] = c.Judge(f)
 	}
 	open := c
-	open.Checks = nil
+	open.Checks, open.reviewed = nil, false
 	rs := open.reasons(a.Findings)
 	for _, r := range rs {
 		if r.Action == Resubmit {

@@ -64,6 +64,12 @@ type Cell struct {
 	Actions map[Code]Action `yaml:"actions" json:"actions,omitempty"`
 	// Retention by data class, counted from the write.
 	Retention map[string]Duration `yaml:"retention" json:"retention,omitempty"`
+	// StepUps ask for more when risk signals say so.
+	StepUps []StepUp `yaml:"step_up" json:"step_up,omitempty"`
+
+	// Fired names the step-up rules that a resolved cell contains.
+	Fired    []string `yaml:"-" json:"-"`
+	reviewed bool     // one of them wants a person to look
 
 	catalogue *catalogue // that it was parsed under; nil: the compiled-in one
 }
@@ -80,6 +86,8 @@ type Context struct {
 	Segment      string `json:"segment,omitempty"`
 	Jurisdiction string `json:"jurisdiction,omitempty"`  // ISO 3166-1 alpha-2 or alpha-3 as the relying service uses
 	DocumentType string `json:"document_type,omitempty"` // passport, id_card, …
+	// Signals are the risk signals that the relying service stated.
+	Signals Signals `json:"signals,omitempty"`
 }
 
 // Threshold bounds one measure. Rules for the same measure are tried from the
@@ -248,6 +256,9 @@ func (p *Policy) validate() error {
 	if err := p.Defaults.validateBounded("defaults"); err != nil {
 		return err
 	}
+	if err := p.Defaults.validateStepUps("defaults"); err != nil {
+		return err
+	}
 	seen := map[Match]string{}
 	for i, c := range p.Cells {
 		where := fmt.Sprintf("cells[%d]", i)
@@ -270,6 +281,9 @@ func (p *Policy) validate() error {
 			return err
 		}
 		if err := p.Defaults.overlay(c).validateBounded(where); err != nil {
+			return err
+		}
+		if err := p.Defaults.overlay(c).validateStepUps(where); err != nil {
 			return err
 		}
 	}
@@ -391,7 +405,8 @@ func (m Match) matches(c Context) bool {
 }
 
 // Cell returns the rules for a case: the defaults, overlaid with the most
-// specific cell that matches.
+// specific cell that matches, and what its step-up rules add for the case's risk
+// signals.
 func (p *Policy) Cell(c Context) Cell {
 	best, score := Cell{Name: "defaults"}, 0
 	for _, cell := range p.Cells {
@@ -400,7 +415,7 @@ func (p *Policy) Cell(c Context) Cell {
 			best, score = cell, s
 		}
 	}
-	return p.Defaults.overlay(best)
+	return p.Defaults.overlay(best).stepUp(c.Signals)
 }
 
 // overlay returns the cell with everything that o names replaced.
@@ -413,6 +428,9 @@ func (c Cell) overlay(o Cell) Cell {
 		if *s.src != nil {
 			*s.dst = *s.src
 		}
+	}
+	if o.StepUps != nil {
+		out.StepUps = o.StepUps
 	}
 	if o.Resubmissions != nil {
 		out.Resubmissions = o.Resubmissions
