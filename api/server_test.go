@@ -83,8 +83,8 @@ func newServer(t *testing.T, change func(*api.Deps)) *server {
 	engines := &pipeline.Engines{}
 	d := api.Deps{
 		Store: s.store, Vault: s.vault, Policy: rules, PublicURL: s.url, CapturePage: web.Handler(),
-		Gate: func(ctx context.Context, c policy.Context, kind string, b []byte) (policy.GateAnswer, error) {
-			return pipeline.GateIn(ctx, engines, rules.Cell(c), kind, b)
+		Gate: func(ctx context.Context, c policy.Cell, kind string, b []byte) (policy.GateAnswer, error) {
+			return pipeline.GateIn(ctx, engines, c, kind, b)
 		},
 		Ready:   []api.Check{{Name: "store", Ping: s.store.Ping}},
 		Log:     slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

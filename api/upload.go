@@ -236,7 +236,11 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 	if c.DocumentType == "" {
 		c.DocumentType = in.DocumentType
 	}
-	j, err := a.deps.Gate(ctx, c, in.Kind, photo)
+	rules, err := a.rules(ctx, ses)
+	if err != nil {
+		return policy.GateAnswer{}, fromError(err)
+	}
+	j, err := a.deps.Gate(ctx, rules.Cell(c), in.Kind, photo)
 	if err != nil {
 		return policy.GateAnswer{}, fromError(fmt.Errorf("judge photo: %w", err))
 	}
@@ -285,7 +289,11 @@ func (a *api) known(ctx context.Context, ses *session.Session, kind, sum string)
 // fail, the object is an unreferenced one of this session, which erasure and
 // retention remove.
 func (a *api) keep(ctx context.Context, ses *session.Session, in *uploadInput, j policy.GateAnswer, photo []byte, sum string) error {
-	cell := a.deps.Policy.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: ses.DocumentType})
+	rules, err := a.rules(ctx, ses)
+	if err != nil {
+		return fmt.Errorf("keep photo: %w", err)
+	}
+	cell := rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: ses.DocumentType})
 	retain, err := cell.RetainUntil("capture_image", a.now())
 	if err != nil {
 		return fmt.Errorf("keep photo: %w", err)

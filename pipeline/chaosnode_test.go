@@ -72,7 +72,7 @@ func (n node) serve(log *slog.Logger) error {
 		return http.ListenAndServe(n.Listen, api.New(api.Deps{Store: store, Vault: vault, Policy: policy.Default(), PublicURL: "http://" + n.Listen,
 			// The photos here are no pictures, so that the stages cost nothing;
 			// a gate with eyes would refuse them.
-			Gate: func(_ context.Context, _ policy.Context, kind string, _ []byte) (policy.GateAnswer, error) {
+			Gate: func(_ context.Context, _ policy.Cell, kind string, _ []byte) (policy.GateAnswer, error) {
 				return policy.GateAnswer{Accepted: true, Subject: kind, Codes: []policy.Code{}}, nil
 			},
 			Limits: api.Limits{PerAddress: 1 << 20, PerKey: 1 << 20}, Log: log}))
@@ -82,7 +82,7 @@ func (n node) serve(log *slog.Logger) error {
 		return err
 	}
 	w, err := NewWorker(WorkerConfig{Store: store, Queue: queue, Vault: vault, Engines: &Engines{}, ID: n.ID, Concurrency: 4, Log: log,
-		Policy:  func(string) (*policy.Policy, error) { return policy.Default(), nil },
+		Policy:  func(context.Context, string) (*policy.Policy, error) { return policy.Default(), nil },
 		Keyring: keys, Webhooks: webhook.New(webhook.Options{AllowHTTP: true, AllowPrivate: true, Timeout: 5 * time.Second})})
 	if err == nil {
 		err = w.Start()

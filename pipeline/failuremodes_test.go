@@ -58,8 +58,8 @@ func newFront(t *testing.T, w *world, change func(*api.Deps)) *front {
 	t.Helper()
 	f := &front{world: w}
 	d := api.Deps{Store: w.store, Vault: w.vault, Policy: w.policy, PublicURL: "http://x", Log: w.logger(),
-		Gate: func(ctx context.Context, c policy.Context, kind string, b []byte) (policy.GateAnswer, error) {
-			return GateIn(ctx, &Engines{}, w.policy.Cell(c), kind, b)
+		Gate: func(ctx context.Context, c policy.Cell, kind string, b []byte) (policy.GateAnswer, error) {
+			return GateIn(ctx, &Engines{}, c, kind, b)
 		}}
 	if change != nil {
 		change(&d)

@@ -105,7 +105,7 @@ func (w *world) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.lo
 
 func (w *world) config() WorkerConfig {
 	return WorkerConfig{Store: w.store, Queue: w.queue, Vault: w.vault, Engines: &Engines{},
-		Policy:  func(string) (*policy.Policy, error) { return w.policy, nil },
+		Policy:  func(context.Context, string) (*policy.Policy, error) { return w.policy, nil },
 		Keyring: w.keys, Webhooks: webhook.New(webhook.Options{AllowHTTP: true, AllowPrivate: true}),
 		ID: "test-worker", Concurrency: 4, Log: w.logger()}
 }

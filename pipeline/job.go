@@ -24,6 +24,7 @@ type job struct {
 	evidence map[string]session.Evidence
 	anew     bool // do not use what earlier runs stored
 	crashes  int
+	used     []session.StageRef // results that the findings are of
 }
 
 // errStale: something that an earlier run stored can not be read any more.
@@ -50,6 +51,7 @@ func (j *job) decide(ctx context.Context) (policy.Decision, error) {
 		}
 		hash := j.inputHash(s, hashes)
 		hashes[s.Name] = hash
+		j.used = append(j.used, session.StageRef{Stage: s.Name, InputHash: hash})
 		if body, ok := done[s.Name+" "+hash]; ok {
 			j.r.findings = append(j.r.findings, body.Findings...)
 			for _, a := range body.Artefacts {
@@ -71,6 +73,22 @@ func (j *job) decide(ctx context.Context) (policy.Decision, error) {
 		j.r.findings = append(j.r.findings, body.Findings...)
 	}
 	return j.r.decide(), nil
+}
+
+// basis is what the decision was computed from, for whoever computes it again.
+func (j *job) basis() (*session.Basis, error) {
+	in := j.r.input()
+	hash, err := in.Hash()
+	if err != nil {
+		return nil, err
+	}
+	b := &session.Basis{AsOf: j.r.c.AsOf, Input: in, Stages: j.used, Evidence: []string{}, InputHash: hash, CodesHash: j.r.policy.CodesHash()}
+	b.Input.Findings = nil
+	for _, e := range j.evidence {
+		b.Evidence = append(b.Evidence, e.ID)
+	}
+	slices.Sort(b.Evidence)
+	return b, nil
 }
 
 // results are the stored results of this attempt, by stage and input.

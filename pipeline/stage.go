@@ -209,8 +209,11 @@ func (r *run) judged() []policy.Finding {
 	return out
 }
 
-func (r *run) decide() policy.Decision {
-	return r.policy.Decide(policy.Input{Context: r.c.Context, Attempt: r.c.Attempt, Findings: r.findings})
+func (r *run) decide() policy.Decision { return r.policy.Decide(r.input()) }
+
+// input is everything that the decision depends on.
+func (r *run) input() policy.Input {
+	return policy.Input{Context: r.c.Context, Attempt: r.c.Attempt, Findings: r.findings}
 }
 
 // missing is the finding of a stage whose engine is not installed.

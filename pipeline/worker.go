@@ -28,7 +28,7 @@ type WorkerConfig struct {
 	Vault   *storage.Vault
 	Engines *Engines
 	// Policy finds the rules that a session was created under, by their hash.
-	Policy func(hash string) (*policy.Policy, error)
+	Policy func(ctx context.Context, hash string) (*policy.Policy, error)
 	// Keyring opens the signing keys of webhook endpoints.
 	Keyring  storage.Keyring
 	Webhooks *webhook.Deliverer // nil: webhooks wait in the store

@@ -133,7 +133,7 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 	if err != nil {
 		return err
 	}
-	p, err := w.c.Policy(ses.PolicyHash)
+	p, err := w.c.Policy(ctx, ses.PolicyHash)
 	if err != nil {
 		return fmt.Errorf("find policy %s version %s: %w", ses.PolicyName, ses.PolicyVersion, err)
 	}
@@ -168,7 +168,11 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 		if err != nil {
 			return err
 		}
-		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, session.Decided(w.actor, row.Attempt, d), nil)
+		ev := session.Decided(w.actor, row.Attempt, d)
+		if ev.Basis, err = j.basis(); err != nil {
+			return err
+		}
+		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, nil)
 		if errors.Is(err, session.ErrNoTransition) {
 			return nil // withdrawn or decided meanwhile; audited
 		}

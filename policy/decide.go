@@ -1,6 +1,10 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"sort"
@@ -23,6 +27,17 @@ type Input struct {
 	Context  Context   `json:"context"`
 	Attempt  int       `json:"attempt"` // 1 for the first submission
 	Findings []Finding `json:"findings"`
+}
+
+// Hash is the SHA-256, in hex, of the input's JSON: field order and map order
+// are fixed, so equal inputs have one hash.
+func (in Input) Hash() (string, error) {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return "", fmt.Errorf("hash policy input: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // Reason is one code that a decision rests on.

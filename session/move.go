@@ -29,8 +29,12 @@ func (tx *Tx) recordDecision(ses *Session, t Transition, ev Event) (fresh bool, 
 	if err != nil {
 		return false, fmt.Errorf("encode decision: %w", err)
 	}
-	n, err := tx.exec(`INSERT INTO decisions (session, attempt, decider, state, body, at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (session, attempt, decider) DO NOTHING`, ses.ID, ses.Attempt, d.By, d.State, string(body), micros(tx.Now))
+	basis, err := jsonOrEmpty(ev.Basis != nil, ev.Basis)
+	if err != nil {
+		return false, fmt.Errorf("encode basis of decision: %w", err)
+	}
+	n, err := tx.exec(`INSERT INTO decisions (session, attempt, decider, state, body, at, basis) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (session, attempt, decider) DO NOTHING`, ses.ID, ses.Attempt, d.By, d.State, string(body), micros(tx.Now), basis)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -83,6 +87,9 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 		h := sha256.Sum256([]byte(decision))
 		e.Outcome = string(ev.Decision.Outcome)
 		e.Hashes = map[string]string{"decision": hex.EncodeToString(h[:]), "policy": ev.Decision.PolicyHash}
+		if ev.Basis != nil {
+			e.Hashes["input"], e.Hashes["codes"] = ev.Basis.InputHash, ev.Basis.CodesHash
+		}
 	case ev.Kind == ConsentGiven:
 		e.Hashes = map[string]string{"consent_text": ev.Consent.TextHash}
 	}

@@ -88,6 +88,7 @@ type Event struct {
 	Refs     map[string]string // ids for the audit entry
 	Consent  *Consent          // with ConsentGiven
 	Decision *policy.Decision  // with Approve, Reject, Refer, RequestResubmission
+	Basis    *Basis            // with a worker's decision
 }
 
 // Decided makes the event for a decision: its outcome names the kind.

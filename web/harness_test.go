@@ -104,8 +104,8 @@ func newSite(t *testing.T) *site {
 	s.url = "http://" + server.Listener.Addr().String()
 	server.Config.Handler = api.New(api.Deps{
 		Store: s.store, Vault: s.vault, Policy: rules, PublicURL: s.url, CapturePage: web.Handler(),
-		Gate: func(ctx context.Context, c policy.Context, kind string, b []byte) (policy.GateAnswer, error) {
-			return pipeline.GateIn(ctx, s.engines, rules.Cell(c), kind, b)
+		Gate: func(ctx context.Context, c policy.Cell, kind string, b []byte) (policy.GateAnswer, error) {
+			return pipeline.GateIn(ctx, s.engines, c, kind, b)
 		},
 		Congested: func() (time.Duration, bool) {
 			s.mu.Lock()

@@ -86,11 +86,8 @@ func (s settings) run(ctx context.Context, r roles) error {
 		return err
 	}
 	defer stopTracing()
-	archive, err := s.openArchive()
-	if err != nil {
-		return err
-	}
-	current, err := s.current(archive)
+	archive := newArchive(n.store, s.DataDir)
+	current, err := s.current(ctx, archive)
 	if err != nil {
 		return err
 	}
@@ -153,10 +150,10 @@ func (s settings) run(ctx context.Context, r roles) error {
 		n.log.Info("stopping")
 		return nil
 	}
-	return s.serve(ctx, n, current, engines, queue, registry, wake)
+	return s.serve(ctx, n, current, archive, engines, queue, registry, wake)
 }
 
-func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, engines *pipeline.Engines, queue *pipeline.Queue, registry *prometheus.Registry, wake func()) error {
+func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, archive *archive, engines *pipeline.Engines, queue *pipeline.Queue, registry *prometheus.Registry, wake func()) error {
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -174,9 +171,9 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, en
 	}
 	depth := n.watchDepth(ctx)
 	handler := api.New(api.Deps{
-		Store: n.store, Vault: n.vault, Policy: current, PublicURL: public, CapturePage: web.Handler(),
-		Gate: func(ctx context.Context, c policy.Context, kind string, photo []byte) (policy.GateAnswer, error) {
-			return pipeline.GateIn(ctx, engines, current.Cell(c), kind, photo)
+		Store: n.store, Vault: n.vault, Policy: current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(),
+		Gate: func(ctx context.Context, cell policy.Cell, kind string, photo []byte) (policy.GateAnswer, error) {
+			return pipeline.GateIn(ctx, engines, cell, kind, photo)
 		},
 		Congested: func() (time.Duration, bool) { return 10 * time.Second, int(depth.Load()) > s.Queue.Limit },
 		Submitted: wake, ClientAddress: trusted.client,

@@ -27,7 +27,6 @@ type settings struct {
 	Queue    queueSettings    `embed:"" prefix:"queue."`
 	Storage  storageSettings  `embed:"" prefix:"storage."`
 	Keys     keySettings      `embed:"" prefix:"keys."`
-	Archive  string           `name:"policy-archive" help:"Directory in which every policy that was in force is kept, because a case is decided by the policy it began with. In the data directory when empty; shared by all machines when there are several." placeholder:"DIR"`
 	Worker   workerSettings   `embed:"" prefix:"worker."`
 	Webhook  webhookSettings  `embed:"" prefix:"webhook."`
 	Operator operatorSettings `embed:"" prefix:"operator."`
