@@ -24,9 +24,10 @@ const (
 // of the portrait, or that the picture is a selfie.
 const mostFace = 0.38
 
-// build straightens c, whose corners are in pixels of mid, a picture toPhoto
-// times smaller than m, decides which way up it is, and classifies it. It refuses
-// what turns out to be no document.
+// build looks at c, whose corners are in pixels of mid, a picture toPhoto times
+// smaller than m: it decides which way up it is, and classifies it. It refuses
+// what turns out to be no document. The straightened picture is left to
+// straighten.
 func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool, error) {
 	q := c.quad.Scaled(toPhoto)
 	w, ht := float64(m.Cols()), float64(m.Rows())
@@ -60,18 +61,8 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 		f.Upright = true
 	}
 	if h.Faces != nil {
-		if !f.Upright || !flipped {
-			faces = h.look(probe, f.Upright)
-		}
-		if len(faces) == 0 && (!f.Upright || flipped) {
-			turned, err := rotated(probe, gocv.Rotate180Clockwise)
-			if err != nil {
-				return Found{}, false, err
-			}
-			if faces = h.look(turned, f.Upright); len(faces) > 0 && !f.Upright {
-				flipped = true
-			}
-			turned.Close()
+		if faces, flipped, err = h.orient(probe, f.Upright, flipped); err != nil {
+			return Found{}, false, err
 		}
 		f.Upright = f.Upright || len(faces) > 0
 	}
@@ -110,14 +101,8 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 	f.Rotation = rotation(f.Quad)
 
 	f.SourcePxPerMM = (f.Quad[0].Distance(f.Quad[1]) + f.Quad[3].Distance(f.Quad[2])) / 2 / size.w
-	f.PxPerMM = math.Max(leastPxPerMM, math.Min(mostPxPerMM, f.SourcePxPerMM))
-	if size.class == A4Page { // a page at full resolution would be 16 megapixels
-		f.PxPerMM = math.Min(f.PxPerMM, 8)
-	}
-	cols, rows := int(math.Round(size.w*f.PxPerMM)), int(math.Round(size.h*f.PxPerMM))
-	if f.Rectified, err = warp(m, f.Quad, cols, rows); err != nil {
-		return Found{}, false, err
-	}
+	f.size = size
+	cols, rows := f.resolve(h)
 	if face.W > 0 {
 		k := float64(cols) / float64(probe.Cols())
 		p := portrait(face, k, cols, rows)
@@ -130,9 +115,67 @@ func build(m, mid gocv.Mat, c candidate, toPhoto float64, h Hints) (Found, bool,
 	return f, true, nil
 }
 
+// resolve decides on the resolution of the straightened picture and returns its
+// size.
+func (f *Found) resolve(h Hints) (cols, rows int) {
+	most := mostPxPerMM
+	if h.MostPxPerMM > 0 {
+		most = math.Max(leastPxPerMM, h.MostPxPerMM)
+	}
+	f.PxPerMM = math.Max(leastPxPerMM, math.Min(most, f.SourcePxPerMM))
+	if f.size.class == A4Page { // a page at full resolution would be 16 megapixels
+		f.PxPerMM = math.Min(f.PxPerMM, 8)
+	}
+	return int(math.Round(f.size.w * f.PxPerMM)), int(math.Round(f.size.h * f.PxPerMM))
+}
+
+// straighten makes f.Rectified of the photo.
+func (f *Found) straighten(m gocv.Mat, h Hints) (err error) {
+	cols, rows := f.resolve(h)
+	f.Rectified, err = warp(m, f.Quad, cols, rows)
+	return err
+}
+
 // mostDoubtful is the same for faces that are not certain: wider than a face on a
 // portrait of 30 % of the sheet's width it is something else.
 const mostDoubtful = 0.25
+
+// plainFace is the score of a face from which on nobody asks what the sheet shows the
+// other way up. Detectors see faces in upside-down ones too, with scores up to
+// 0.78 on specimens, where upright ones have 0.9 and more.
+const plainFace = 0.85
+
+// orient returns the faces on a sheet as it is read, and whether that is upside
+// down. The zone decides where there is one (known), as flipped says; the better
+// face otherwise.
+func (h Hints) orient(probe gocv.Mat, known, flipped bool) ([]Face, bool, error) {
+	if known && !flipped {
+		return h.look(probe, true), false, nil
+	}
+	var faces []Face
+	if !known {
+		if faces = h.look(probe, false); best(faces) >= plainFace {
+			return faces, false, nil
+		}
+	}
+	turned, err := rotated(probe, gocv.Rotate180Clockwise)
+	if err != nil {
+		return nil, false, err
+	}
+	defer turned.Close()
+	if other := h.look(turned, known); known || len(faces) == 0 && len(other) > 0 || best(other) > best(faces) {
+		return other, true, nil
+	}
+	return faces, false, nil
+}
+
+func best(faces []Face) float64 {
+	top := 0.0
+	for _, f := range faces {
+		top = math.Max(top, f.Score)
+	}
+	return top
+}
 
 // look returns the faces on a sheet, the doubtful ones only where it is known to
 // be a document and they can be a portrait.

@@ -46,7 +46,8 @@ type Found struct {
 	WholeFrame    bool        `json:"whole_frame,omitempty"` // the picture is the document: no outline was seen
 	Upright       bool        `json:"upright"`               // orientation rests on evidence (face, MRZ), not on a guess
 
-	evidence int // zone, portrait: how many of the two are certain
+	evidence int    // zone, portrait: how many of the two are certain
+	size     format // that Rectified shows
 }
 
 // Close releases the rectified picture. It may be called twice.
@@ -59,7 +60,8 @@ func (f *Found) Close() {
 
 // Face is a face that a detector sees.
 type Face struct {
-	Box photo.Rect
+	Box   photo.Rect
+	Score float64 // 0-1: which way up a sheet is, the better face tells
 	// Doubtful faces are portraits where a document is known to be; they are no
 	// evidence that there is one.
 	Doubtful bool
@@ -72,6 +74,10 @@ type Hints struct {
 	Faces func(gocv.Mat) []Face
 	// Max is the greatest number of documents to return; 0 means 2.
 	Max int
+	// MostPxPerMM bounds the resolution of what is returned; 0 means 16, which is
+	// what text recognition is best at. Straightening takes as long as the
+	// picture is large.
+	MostPxPerMM float64
 }
 
 // Finder finds documents. It is safe for concurrent use.

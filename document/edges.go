@@ -5,12 +5,14 @@ import (
 	"image"
 	"math"
 	"sort"
+	"sync"
 
 	"gocv.io/x/gocv"
 )
 
 // workSide is the longer side, in pixels, of the picture in which outlines are
-// looked for. Corners are refined in the larger one of refineSide afterwards.
+// looked for. Corners are refined afterwards in a larger one, of about
+// refineSide.
 const (
 	workSide   = 640
 	refineSide = 1280
@@ -49,6 +51,24 @@ func shrink(m gocv.Mat, side int) (gocv.Mat, float64, error) {
 	return small, f * float64(by), nil
 }
 
+// coarse returns m reduced by a whole factor to about side pixels on its longer
+// side, and the factor. It shares m's pixels where nothing is to be reduced. The
+// caller closes it.
+func coarse(m gocv.Mat, side int) (gocv.Mat, float64, error) {
+	k := int(math.Round(float64(max(m.Cols(), m.Rows())) / float64(side)))
+	if k <= 1 || min(m.Cols(), m.Rows()) < k {
+		return m.Region(image.Rect(0, 0, m.Cols(), m.Rows())), 1, nil
+	}
+	whole := m.Region(image.Rect(0, 0, m.Cols()/k*k, m.Rows()/k*k))
+	defer whole.Close()
+	out := gocv.NewMat()
+	if err := gocv.Resize(whole, &out, image.Pt(m.Cols()/k, m.Rows()/k), 0, 0, gocv.InterpolationArea); err != nil {
+		out.Close()
+		return gocv.Mat{}, 0, fmt.Errorf("reduce the photo: %w", err)
+	}
+	return out, float64(k), nil
+}
+
 // gradient holds, for every pixel, the derivative of the colour channel that
 // changes most there. Documents often differ from the table in hue alone,
 // which a grey picture does not show.
@@ -60,30 +80,66 @@ type gradient struct {
 	noise float32 // median magnitude
 }
 
+// gradients are used again: the first touch of fresh memory takes longer than
+// filling it.
+var gradients = sync.Pool{New: func() any { return &gradient{} }}
+
+// resize makes room for w × h pixels. The outermost ones stay zero.
+func (g *gradient) resize(w, h int) {
+	g.w, g.h = w, h
+	if n := w * h; cap(g.mag) < n {
+		g.dx, g.dy, g.mag = make([]int16, n), make([]int16, n), make([]float32, n)
+		return
+	}
+	g.dx, g.dy, g.mag = g.dx[:w*h], g.dy[:w*h], g.mag[:w*h]
+	zero := func(i int) { g.dx[i], g.dy[i], g.mag[i] = 0, 0, 0 }
+	for x := range w {
+		zero(x)
+		zero((h-1)*w + x)
+	}
+	for y := range h {
+		zero(y * w)
+		zero(y*w + w - 1)
+	}
+}
+
 func newGradient(bgr gocv.Mat) (*gradient, error) {
 	w, h := bgr.Cols(), bgr.Rows()
-	g := &gradient{w: w, h: h, dx: make([]int16, w*h), dy: make([]int16, w*h), mag: make([]float32, w*h)}
+	g := gradients.Get().(*gradient)
+	g.resize(w, h)
 	smooth := gocv.NewMat()
 	defer smooth.Close()
 	if err := gocv.GaussianBlur(bgr, &smooth, image.Pt(0, 0), 1, 1, gocv.BorderReplicate); err != nil {
 		return nil, fmt.Errorf("look for edges: %w", err)
 	}
-	p, err := smooth.DataPtrUint8()
+	// Scharr's 3 × 3 derivative, weights 3-10-3: in grey levels times 16 per pixel.
+	dx, dy := gocv.NewMat(), gocv.NewMat()
+	defer dx.Close()
+	defer dy.Close()
+	err := gocv.Scharr(smooth, &dx, gocv.MatTypeCV16S, 1, 0, 1, 0, gocv.BorderReplicate)
+	if err == nil {
+		err = gocv.Scharr(smooth, &dy, gocv.MatTypeCV16S, 0, 1, 1, 0, gocv.BorderReplicate)
+	}
+	var px, py []int16
+	if err == nil {
+		px, err = dx.DataPtrInt16()
+	}
+	if err == nil {
+		py, err = dy.DataPtrInt16()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look for edges: %w", err)
 	}
-	// Scharr-like 3×3 derivative, weights 3-10-3 over 32: in grey levels per
-	// two pixels.
 	for y := 1; y < h-1; y++ {
-		up, mid, down := p[(y-1)*w*3:y*w*3], p[y*w*3:(y+1)*w*3], p[(y+1)*w*3:(y+2)*w*3]
+		row := px[3*y*w : 3*(y+1)*w]
+		col := py[3*y*w : 3*(y+1)*w][:len(row)]
 		for x := 1; x < w-1; x++ {
-			var bx, by, best int32
-			for c := 0; c < 3; c++ {
-				l, m, r := 3*x-3+c, 3*x+c, 3*x+3+c
-				dx := 3*(int32(up[r])-int32(up[l])+int32(down[r])-int32(down[l])) + 10*(int32(mid[r])-int32(mid[l]))
-				dy := 3*(int32(down[l])-int32(up[l])+int32(down[r])-int32(up[r])) + 10*(int32(down[m])-int32(up[m]))
-				if s := dx*dx + dy*dy; s > best {
-					best, bx, by = s, dx, dy
+			bx, by := int32(row[3*x]), int32(col[3*x])
+			best := bx*bx + by*by
+			for c := 3*x + 1; c < 3*x+3; c++ {
+				cx, cy := int32(row[c]), int32(col[c])
+				if s := cx*cx + cy*cy; s > best {
+					best, bx, by = s, cx, cy
 				}
 			}
 			i := y*w + x
@@ -111,7 +167,7 @@ func median(v []float32) float32 {
 
 // edge is a pixel on the crest of the gradient.
 type edge struct {
-	x, y   int32
+	x, y   float32
 	angle  float32 // of the normal, radians in [0, π)
 	weight float32 // 0-1: how clearly it stands out of the noise
 }
@@ -158,7 +214,7 @@ func (g *gradient) edges() []edge {
 			if a >= math.Pi {
 				a -= math.Pi
 			}
-			out = append(out, edge{int32(x), int32(y), float32(a), min(1, 0.35+0.65*(m-floor)/(full-floor))})
+			out = append(out, edge{float32(x), float32(y), float32(a), min(1, 0.35+0.65*(m-floor)/(full-floor))})
 		}
 	}
 	return out

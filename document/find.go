@@ -34,7 +34,7 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	if h.Max <= 0 {
 		h.Max = 2
 	}
-	mid, toPhoto, err := shrink(m, refineSide)
+	mid, toPhoto, err := coarse(m, refineSide)
 	if err != nil {
 		return nil, fmt.Errorf("find document: %w", err)
 	}
@@ -47,7 +47,6 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	for _, c := range candidates {
 		found, ok, err := build(m, mid, c, toPhoto, h)
 		if err != nil {
-			closeAll(out)
 			return nil, fmt.Errorf("find document: %w", err)
 		}
 		if !ok {
@@ -56,19 +55,13 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 		if alt, better := c.alternative(&found); better {
 			again, ok, err := build(m, mid, alt, toPhoto, h)
 			if err != nil {
-				found.Close()
-				closeAll(out)
 				return nil, fmt.Errorf("find document: %w", err)
 			}
 			if ok && again.Class == found.Class {
-				found.Close()
 				found = again
-			} else if ok {
-				again.Close()
 			}
 		}
 		if found.Confidence < convinced && !found.Upright {
-			found.Close()
 			continue
 		}
 		out = append(out, found)
@@ -77,19 +70,21 @@ func (f *Finder) Find(m gocv.Mat, h Hints) ([]Found, error) {
 	sort.SliceStable(out, func(i, j int) bool { return rank(&out[i]) > rank(&out[j]) })
 	if len(out) == 0 || !out[0].Upright {
 		whole, ok, err := wholeFrame(m, mid, h)
-		if err != nil || ok {
-			closeAll(out)
-		}
 		if err != nil {
 			return nil, fmt.Errorf("find document: %w", err)
 		}
 		if ok {
-			return []Found{whole}, nil
+			out = []Found{whole}
 		}
 	}
 	if len(out) > h.Max {
-		closeAll(out[h.Max:])
 		out = out[:h.Max]
+	}
+	for i := range out {
+		if err := out[i].straighten(m, h); err != nil {
+			closeAll(out[:i])
+			return nil, fmt.Errorf("find document: %w", err)
+		}
 	}
 	return out, nil
 }
@@ -125,6 +120,7 @@ func outlines(mid gocv.Mat) ([]candidate, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer gradients.Put(g)
 	pic, blurred, err := newColours(work)
 	if err != nil {
 		return nil, err
@@ -195,7 +191,7 @@ func (c *candidate) alternative(f *Found) (candidate, bool) {
 	if f.MRZ == nil || len(f.CutOff) > 0 {
 		return candidate{}, false
 	}
-	want := format{w: float64(f.Rectified.Cols()), h: float64(f.Rectified.Rows())}
+	want := f.size
 	off := func(k *candidate) float64 { return k.shape.off(want) }
 	best, found := *c, false
 	for i := range c.rivals {
@@ -273,7 +269,6 @@ func wholeFrame(m, mid gocv.Mat, h Hints) (Found, bool, error) {
 		return Found{}, false, err
 	}
 	if !f.Upright {
-		f.Close()
 		return Found{}, false, nil
 	}
 	f.WholeFrame, f.CutOff = true, nil

@@ -1,9 +1,7 @@
 package document
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"sort"
 
 	"github.com/proofline/proofline/photo"
@@ -34,7 +32,8 @@ const (
 // direction, for the lines through it (Ballard 1981), takes the peaks, fits
 // each to the pixels that voted, and keeps those along which two surfaces meet.
 func findLines(g *gradient, es []edge, pic colours) []line {
-	slices.SortFunc(es, func(a, b edge) int { return cmp.Compare(a.angle, b.angle) })
+	sorted := byAngle(es)
+	es = sorted.all
 	diag := math.Hypot(float64(g.w), float64(g.h))
 	rhoBins := int(2*diag/rhoStep) + 3
 	acc := make([]float32, thetaBins*rhoBins)
@@ -84,8 +83,8 @@ func findLines(g *gradient, es []edge, pic colours) []line {
 	var found []line
 	for _, p := range peaks {
 		l := line{nx: cos[p.k], ny: sin[p.k], rho: float64(p.b)*rhoStep - diag}
-		l.fit(es, 4)
-		l.fit(es, 2.5)
+		l.fit(&sorted, 4)
+		l.fit(&sorted, 2.5)
 		if duplicate(found, l, g) {
 			continue
 		}

@@ -32,7 +32,7 @@ func refine(bgr gocv.Mat, q photo.Quad, fixed [4]bool, reach float64) photo.Quad
 			continue
 		}
 		pts := crossings(p, w, h, a, b, nx, ny, reach)
-		if l, ok := agree(pts, sides[i], d); ok {
+		if l, ok := agree(pts, sides[i], d, 0.23*reach); ok {
 			sides[i] = l
 		}
 	}
@@ -129,13 +129,12 @@ func sample(p []byte, w, h int, x, y float64) ([3]float64, bool) {
 	return out, true
 }
 
-// agree finds the line that most crossings lie on, near the given one, and fits
-// it to them.
-func agree(pts []crossing, near line, length float64) (line, bool) {
+// agree finds the line that most crossings lie on, within tol, near the given
+// one, and fits it to them.
+func agree(pts []crossing, near line, length, tol float64) (line, bool) {
 	if len(pts) < 8 {
 		return near, false
 	}
-	const tol = 1.6
 	best, bestScore := near, 0.0
 	step := max(1, len(pts)/24)
 	for i := 0; i < len(pts); i += step {

@@ -57,9 +57,10 @@ func findZone(sheet gocv.Mat) (zone, bool, error) {
 	for ; ink > 0 && seen < len(p)/50; ink-- {
 		seen += hist[ink]
 	}
+	tops := darkest(p, h)
 	best, found := zone{}, false
 	for _, f := range []float64{0.32, 0.5} {
-		z, ok := zoneAt(p, h, math.Max(12, f*float64(ink)))
+		z, ok := zoneAt(p, tops, math.Max(12, f*float64(ink)))
 		if ok && z.score > best.score {
 			best, found = z, true
 		}
@@ -67,23 +68,38 @@ func findZone(sheet gocv.Mat) (zone, bool, error) {
 	return best, found && best.score > 0.45, nil
 }
 
+// A row of the sheet in cells of about a character.
+const (
+	zoneCells = 40
+	cellWidth = zoneWidth / zoneCells
+)
+
+// darkest is how much darker than its surroundings each cell of each row gets.
+func darkest(p []byte, h int) []byte {
+	out := make([]byte, h*zoneCells)
+	for i := range out {
+		top := byte(0)
+		for _, v := range p[i*cellWidth : (i+1)*cellWidth] {
+			top = max(top, v)
+		}
+		out[i] = top
+	}
+	return out
+}
+
 // zoneAt looks for the zone among the rows that have something darker than
 // floor nearly everywhere across.
-func zoneAt(p []byte, h int, floor float64) (zone, bool) {
-	const cells = 40
-	cell := zoneWidth / cells
+func zoneAt(p, tops []byte, floor float64) (zone, bool) {
+	h := len(tops) / zoneCells
 	cover := make([]float64, h)
 	for y := range cover {
-		row := p[y*zoneWidth : (y+1)*zoneWidth]
-		for c := 0; c < cells; c++ {
-			top := byte(0)
-			for _, v := range row[c*cell : (c+1)*cell] {
-				top = max(top, v)
-			}
+		n := 0
+		for _, top := range tops[y*zoneCells : (y+1)*zoneCells] {
 			if float64(top) > floor {
-				cover[y] += 1.0 / cells
+				n++
 			}
 		}
+		cover[y] = float64(n) / zoneCells
 	}
 	var runs [][2]int
 	for y := 0; y < h; y++ {

@@ -45,13 +45,14 @@ func Decode(b []byte, l Limits) (*Image, error) {
 			h.width, h.height, l.MaxPixels, l.MaxSide)
 	}
 	reduce := 1
-	for reduced(h.width, reduce)*reduced(h.height, reduce) > l.WorkPixels {
-		if reduce++; h.format == "jpeg" && reduce > 2 {
-			reduce = map[int]int{3: 4, 5: 8, 9: 16}[reduce] // what libjpeg scales by
-		}
+	for h.pixels(reduce) > l.WorkPixels {
+		reduce = h.coarser(reduce)
 		if reduce > 8 && h.format == "jpeg" || reduce > l.MaxSide {
 			return nil, refuse(CodeTooManyPixels, "%d × %d pixels can not be reduced enough", h.width, h.height)
 		}
+	}
+	for k := h.coarser(reduce); l.Enough > 0 && h.pixels(k) >= l.Enough && (k <= 8 || h.format != "jpeg"); k = h.coarser(k) {
+		reduce = k
 	}
 	cost := h.memory(reduce)
 	if cost > decodeBudget {
@@ -82,6 +83,19 @@ func Decode(b []byte, l Limits) (*Image, error) {
 }
 
 func reduced(side, by int) int { return (side + by - 1) / by }
+
+// pixels that are left of the photo after a reduction.
+func (h *header) pixels(reduce int) int {
+	return reduced(h.width, reduce) * reduced(h.height, reduce)
+}
+
+// coarser is the next reduction: libjpeg scales by powers of two while decoding.
+func (h *header) coarser(reduce int) int {
+	if h.format == "jpeg" {
+		return 2 * reduce
+	}
+	return reduce + 1
+}
 
 // memory estimates what a decode holds at its peak: the decoder's own buffers,
 // the pixels handed out and the copy that turning them upright makes.

@@ -27,6 +27,10 @@ type Limits struct {
 	MaxPixels  int   // pixels in the file, before any reduction
 	MaxSide    int   // longer side in the file
 	WorkPixels int   // pixels handed out: larger photos are reduced while decoding
+	// Enough is how many pixels suffice: a photo is reduced while decoding as far
+	// as at least so many are left. 0 keeps as many as WorkPixels allows. A JPEG
+	// is reduced before its inverse transform, which saves half of the time.
+	Enough int
 }
 
 // DefaultLimits admits the photos of every current phone (48-50 megapixels)

@@ -10,6 +10,14 @@ import (
 	"github.com/proofline/proofline/policy"
 )
 
+// What the gate works on, as one answers a person who waits. Documents are
+// measured at 8 pixels per millimetre, which a document that fills half of a
+// frame of 3 megapixels has; the stages that read it get all pixels.
+const (
+	gatePixels  = 2_800_000
+	gatePxPerMM = 8
+)
+
 // Gate answers an upload at once: is this photo good enough, and if not, what
 // is the one thing to do better. It runs the cheap stages that concern the
 // photo alone; what it accepts may still be refused by the whole case.
@@ -44,7 +52,9 @@ func GateIn(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []
 }
 
 func gateFindings(e *Engines, kind string, b []byte) ([]policy.Finding, error) {
-	p, err := photo.Decode(b, photoLimits[kind])
+	limits := photoLimits[kind]
+	limits.Enough = gatePixels
+	p, err := photo.Decode(b, limits)
 	if err != nil {
 		code, ok := PhotoCode(err)
 		if !ok {
@@ -56,7 +66,7 @@ func gateFindings(e *Engines, kind string, b []byte) ([]policy.Finding, error) {
 	fs := []policy.Finding{photoFinding(kind, p, "")}
 	switch {
 	case isDocument(kind) && e.Documents != nil:
-		f, found, err := findDocument(e, kind, p)
+		f, found, err := findDocument(e, kind, p, gatePxPerMM)
 		if err != nil {
 			return nil, err
 		}

@@ -47,11 +47,11 @@ var shots = []shot{
 	{specimen.TD3, specimen.BlurDefocus, "capture.blurred", false, 0},
 	{specimen.TD2, specimen.BlurDefocus, "capture.blurred", false, 0},
 	{specimen.TD3, specimen.BlurMotion, "capture.motion_blur", false, 0},
-	{specimen.MRVB, specimen.BlurMotion, "capture.motion_blur", false, 0},
+	{specimen.MRVB, specimen.BlurMotion, "capture.motion_blur", false, 1},
 	{specimen.TD3, specimen.GlareMRZ, "capture.glare_on_mrz", false, 0},
 	{specimen.TD1, specimen.GlareMRZ, "capture.glare_on_mrz", true, 0},
 	{specimen.TD3, specimen.GlarePortrait, "capture.glare_on_portrait", false, 0},
-	{specimen.TD2, specimen.GlarePortrait, "capture.glare", false, 0}, // nothing of the portrait is left to see
+	{specimen.TD2, specimen.GlarePortrait, "capture.glare_on_portrait", false, 0}, // nothing of the portrait is left to see
 	{specimen.TD3, specimen.TooDark, "capture.too_dark", false, 0},
 	{specimen.TD3, specimen.Overexposed, "capture.too_bright", false, 0},
 	{specimen.MRVA, specimen.Overexposed, "capture.too_bright", false, 0},

@@ -36,7 +36,7 @@ func runDocument(ctx context.Context, r *run) ([]policy.Finding, error) {
 			fs = append(fs, missing("document", kind)...)
 			continue
 		}
-		f, found, err := findDocument(r.engines, kind, p)
+		f, found, err := findDocument(r.engines, kind, p, 0)
 		if err != nil {
 			return nil, &stageError{"document", err}
 		}
@@ -49,13 +49,13 @@ func runDocument(ctx context.Context, r *run) ([]policy.Finding, error) {
 }
 
 // findDocument returns what the document in a photo is like, and the document
-// itself, nil where none was found.
-func findDocument(e *Engines, kind string, p *photo.Image) (policy.Finding, *straightened, error) {
+// itself, nil where none was found, at most at so many pixels per millimetre.
+func findDocument(e *Engines, kind string, p *photo.Image, most float64) (policy.Finding, *straightened, error) {
 	f := policy.Finding{Stage: "document", Subject: kind}
 	if e.Faces != nil {
 		f.Models = e.role("face-detect-near", "face-detect-far", "face-detect-yunet")
 	}
-	found, err := e.FindDocuments(p)
+	found, err := e.findDocuments(p, most)
 	if err != nil {
 		return f, nil, err
 	}
@@ -106,16 +106,20 @@ const certainFace = 0.75
 // FindDocuments finds the documents in a photo, best first; the faces on them
 // tell which way up they are. The caller closes what it gets.
 func (e *Engines) FindDocuments(p *photo.Image) ([]document.Found, error) {
-	hints := document.Hints{}
+	return e.findDocuments(p, 0)
+}
+
+func (e *Engines) findDocuments(p *photo.Image, most float64) ([]document.Found, error) {
+	hints := document.Hints{MostPxPerMM: most}
 	if e.Faces != nil {
 		hints.Faces = func(m gocv.Mat) []document.Face {
-			faces, err := e.Faces.Detect(m)
+			faces, err := e.Faces.OnSheet(m)
 			if err != nil {
 				return nil // a hint less; the face stage reports the failure
 			}
 			var out []document.Face
 			for _, x := range faces {
-				out = append(out, document.Face{Box: x.Box, Doubtful: x.Score < certainFace})
+				out = append(out, document.Face{Box: x.Box, Score: x.Score, Doubtful: x.Score < certainFace})
 			}
 			return out
 		}
@@ -130,7 +134,7 @@ func (e *Engines) FindDocuments(p *photo.Image) ([]document.Found, error) {
 func (s *straightened) info(p *photo.Image, mrz *photo.Rect) quality.DocumentInfo {
 	return quality.DocumentInfo{
 		Quad: s.Quad, PxPerMM: s.PxPerMM, SourcePxPerMM: s.SourcePxPerMM, CutOff: s.CutOff, Class: string(s.Class),
-		MRZ: mrz, Portrait: s.Portrait, FrameWidth: p.Mat.Cols(), FrameHeight: p.Mat.Rows(), Photo: &p.Mat,
+		MRZ: mrz, Portrait: s.Portrait, FrameWidth: p.Mat.Cols(), FrameHeight: p.Mat.Rows(), Photo: &p.Mat, Scale: p.Scale,
 	}
 }
 

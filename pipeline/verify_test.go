@@ -17,7 +17,7 @@ import (
 )
 
 // engines opens the installed engines; the test needs all of them.
-func engines(t *testing.T) *Engines {
+func engines(t testing.TB) *Engines {
 	t.Helper()
 	e, err := OpenEngines(EnginesConfig{Concurrency: 2})
 	if err != nil {

@@ -44,7 +44,7 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 
 	t := measureTone(r)
 	add("exposure_dark", 1-t.p90/255, "share")
-	if spots, mask, ok := findGlare(r); ok {
+	if spots, mask, bright, ok := findGlare(r); ok {
 		var boxes []photo.Rect
 		area := 0
 		for _, s := range spots {
@@ -56,11 +56,11 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 		if z := mrzZone(doc, d); z != nil {
 			add("glare_mrz", covered(mask, r.clip(*z)), "share", *z)
 		}
-		if d.Portrait != nil {
-			add("glare_portrait", covered(mask, r.clip(*d.Portrait)), "share", *d.Portrait)
+		if p := portraitZone(doc, d); p != nil {
+			add("glare_portrait", covered(mask, r.clip(*p)), "share", *p)
 		}
 		mask.Close()
-		add("exposure_bright", math.Max(0, t.bright-share), "share")
+		add("exposure_bright", math.Max(0, bright-share), "share")
 	}
 	add("contrast", localContrast(r), "michelson")
 	sh, where := shadow(r)
@@ -70,7 +70,11 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 		add("moire", v, "dB")
 	}
 	if d.SourcePxPerMM > 0 {
-		add("resolution_dpi", d.SourcePxPerMM*25.4, "dpi")
+		dpi := d.SourcePxPerMM * 25.4
+		if d.Scale > 0 {
+			dpi /= d.Scale
+		}
+		add("resolution_dpi", dpi, "dpi")
 	}
 	add("cut_off", float64(len(d.CutOff)), "sides", sideRects(doc, d.CutOff)...)
 	if d.FrameWidth > 0 && d.PxPerMM > 0 {
@@ -110,6 +114,25 @@ func mrzZone(doc gocv.Mat, d DocumentInfo) *photo.Rect {
 	}
 	w, h, z := float64(doc.Cols()), float64(doc.Rows()), 23.2*d.PxPerMM
 	return &photo.Rect{X: 0.03 * w, Y: h - z, W: 0.94 * w, H: 0.8 * z}
+}
+
+// portraitZone is the portrait that was found, or where the class has it: at the
+// left edge (Doc 9303-4, 9303-5, 9303-6 and 9303-7: zone V), beside the middle of
+// the visual zone. Under a strong reflection nothing of a portrait is left to find.
+func portraitZone(doc gocv.Mat, d DocumentInfo) *photo.Rect {
+	if d.Portrait != nil {
+		return d.Portrait
+	}
+	switch d.Class {
+	case "passport_page", "id2", "visa":
+	default:
+		return nil
+	}
+	if d.PxPerMM <= 0 {
+		return nil
+	}
+	w, h := float64(doc.Cols()), float64(doc.Rows())
+	return &photo.Rect{X: 0.04 * w, Y: 0.2 * h, W: 0.27 * w, H: 0.46 * h}
 }
 
 // covered is the share of b that mask covers.
@@ -175,24 +198,31 @@ func compression(d DocumentInfo) (float64, bool) {
 		return 0, false
 	}
 	b := d.Quad.Bounds().Bounds(d.Photo.Cols(), d.Photo.Rows())
-	// The middle of a very large one says as much as all of it.
-	if b.Dx() > 1024 {
+	// The middle of a large one says as much as all of it.
+	if b.Dx() > 768 {
 		c := (b.Min.X + b.Max.X) / 2
-		b.Min.X, b.Max.X = c-512, c+512
+		b.Min.X, b.Max.X = c-384, c+384
 	}
-	if b.Dy() > 768 {
+	if b.Dy() > 512 {
 		c := (b.Min.Y + b.Max.Y) / 2
-		b.Min.Y, b.Max.Y = c-384, c+384
+		b.Min.Y, b.Max.Y = c-256, c+256
 	}
-	if b.Dx() < 64 || b.Dy() < 64 {
+	period := 8
+	if d.Scale > 0 {
+		period = int(math.Round(8 * d.Scale)) // blocks shrink as the photo does
+	}
+	if b.Dx() < 64 || b.Dy() < 64 || period < 4 {
 		return 0, false
 	}
 	region := d.Photo.Region(b)
 	defer region.Close()
-	r, ok := newRaster(region, 1)
-	if !ok {
+	grey := gocv.NewMat()
+	defer grey.Close()
+	var o ops
+	o.do(gocv.CvtColor(region, &grey, gocv.ColorBGRToGray))
+	p := o.bytes(grey)
+	if o.failed {
 		return 0, false
 	}
-	defer r.close()
-	return blockiness(r), true
+	return blockiness(p, b.Dx(), b.Dy(), period), true
 }

@@ -23,7 +23,11 @@ func Face(m gocv.Mat, f FaceInfo) []Measure {
 	var apart float64
 	if len(f.Points) >= 2 {
 		apart = f.Points[0].Distance(f.Points[1])
-		add("inter_eye_px", apart, "px")
+		px := apart
+		if f.Scale > 0 {
+			px /= f.Scale
+		}
+		add("inter_eye_px", px, "px")
 		d := f.Points[1].Sub(f.Points[0])
 		if d.X < 0 {
 			d.X, d.Y = -d.X, -d.Y
@@ -55,18 +59,18 @@ func Face(m gocv.Mat, f FaceInfo) []Measure {
 		}
 	}
 	inner := image.Rect(r.w/8, r.h/8, r.w*7/8, r.h*7/8)
-	h, n := r.histogram(inner)
-	under, over := 0, 0
-	for v := range h {
+	h := r.histogram(inner)
+	under, over := int32(0), int32(0)
+	for v, n := range h.count {
 		if v <= 25 {
-			under += h[v]
+			under += n
 		}
 		if v >= 247 {
-			over += h[v]
+			over += n
 		}
 	}
-	add("under_exposure", float64(under)/math.Max(1, float64(n)), "share")
-	add("over_exposure", float64(over)/math.Max(1, float64(n)), "share")
+	add("under_exposure", float64(under)/math.Max(1, float64(h.n)), "share")
+	add("over_exposure", float64(over)/math.Max(1, float64(h.n)), "share")
 	add("illumination_uniformity", uniformity(r, f, b), "share")
 	return out
 }
@@ -120,18 +124,17 @@ func uniformity(r *raster, f FaceInfo, b image.Rectangle) float64 {
 		}
 		left, right = cheek(f.Points[0]), cheek(f.Points[1])
 	}
-	hl, nl := r.histogram(left)
-	hr, nr := r.histogram(right)
-	if nl < 16 || nr < 16 {
+	hl, hr := r.histogram(left), r.histogram(right)
+	if hl.n < 16 || hr.n < 16 {
 		return 0
 	}
 	sum := 0.0
 	for i := 0; i < 256; i += 8 { // bins of 8 levels
-		a, c := 0, 0
+		a, c := int32(0), int32(0)
 		for j := i; j < i+8; j++ {
-			a, c = a+hl[j], c+hr[j]
+			a, c = a+hl.count[j], c+hr.count[j]
 		}
-		sum += math.Min(float64(a)/float64(nl), float64(c)/float64(nr))
+		sum += math.Min(float64(a)/float64(hl.n), float64(c)/float64(hr.n))
 	}
 	return sum
 }

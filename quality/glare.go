@@ -18,29 +18,23 @@ type spot struct {
 // below 255 because JPEG rounds.
 const clipped = 249
 
-// findGlare returns the reflections and a mask (255 inside them), to be closed,
-// or false when they could not be looked for. What is not
-// glare: white paper, which is as bright where nothing reflects, ends at a sharp
-// printed edge or has black ink on it; and holograms, whose colours leave a channel unclipped.
-func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
+// findGlare returns the reflections, a mask (255 inside them), to be closed, and
+// the share of all burnt pixels, or false when they could not be looked for. What
+// is not glare: white paper, which is as bright where nothing reflects, ends at a
+// sharp printed edge or has black ink on it; and holograms, whose colours leave a
+// channel unclipped.
+func findGlare(r *raster) ([]spot, gocv.Mat, float64, bool) {
 	w, h := r.w, r.h
-	burnt := gocv.NewMatWithSize(h, w, gocv.MatTypeCV8UC1)
-	out := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(0, 0, 0, 0), h, w, gocv.MatTypeCV8UC1)
-	defer burnt.Close()
 	var op ops
-	b, o := op.bytes(burnt), op.bytes(out)
+	burnt, bright := r.burnt(&op)
+	defer burnt.Close()
+	out := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(0, 0, 0, 0), h, w, gocv.MatTypeCV8UC1)
+	o := op.bytes(out)
 	if op.failed {
-		return nil, out, false
+		return nil, out, 0, false
 	}
-	any := false
-	for i := range b {
-		b[i] = 0
-		if p := r.bgr[3*i:]; p[0] >= clipped && p[1] >= clipped && p[2] >= clipped {
-			b[i], any = 255, true
-		}
-	}
-	if !any {
-		return nil, out, true
+	if bright*float64(w*h) < 25 { // less than the opening below leaves
+		return nil, out, bright, true
 	}
 	// Specks of ink or noise inside a reflection belong to it; single burnt
 	// pixels (embossing, dust) do not make one.
@@ -58,7 +52,7 @@ func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
 	op.do(labels.ConvertTo(&labels, gocv.MatTypeCV32F)) // gocv has no view of 32-bit integers
 	lab, err := labels.DataPtrFloat32()
 	if op.do(err); op.failed {
-		return nil, out, false
+		return nil, out, 0, false
 	}
 	for c := 1; c < n; c++ {
 		area := int(stats.GetIntAt(c, 4))
@@ -79,7 +73,7 @@ func findGlare(r *raster) ([]spot, gocv.Mat, bool) {
 			}
 		}
 	}
-	return spots, out, true
+	return spots, out, bright, true
 }
 
 // mostInk is the part of a reflection's outline that may lie against ink.

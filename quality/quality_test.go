@@ -248,13 +248,13 @@ func BenchmarkMeasures(b *testing.B) {
 	defer r.close()
 	for name, f := range map[string]func(){
 		"blur":        func() { measureBlur(r) },
-		"glare":       func() { _, k, _ := findGlare(r); k.Close() },
-		"tone":        func() { measureTone(r) },
+		"glare":       func() { _, k, _, _ := findGlare(r); k.Close() },
+		"tone":        func() { r.grid = nil; measureTone(r) },
 		"contrast":    func() { localContrast(r) },
 		"shadow":      func() { shadow(r) },
 		"chroma":      func() { chroma(r) },
 		"moire":       func() { moire(r) },
-		"compression": func() { blockiness(r) },
+		"compression": func() { blockiness(r.luma, r.w, r.h, 8) },
 		"flatness":    func() { flatness(r) },
 	} {
 		b.Run(name, func(b *testing.B) {

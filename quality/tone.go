@@ -4,47 +4,53 @@ import (
 	"image"
 	"math"
 	"sort"
+
+	"gocv.io/x/gocv"
 )
 
 // tone is the distribution of light.
 type tone struct {
 	p1, p5, p50, p90, p95, p99 float64 // luminance percentiles
-	bright                     float64 // share of pixels with all channels burnt out
 	dark                       float64 // share of pixels with luminance below 16
 }
 
 func measureTone(r *raster) tone {
-	h, n := r.histogram(r.bounds())
+	h := r.whole()
 	t := tone{
-		p1: percentile(&h, n, .01), p5: percentile(&h, n, .05), p50: percentile(&h, n, .5),
-		p90: percentile(&h, n, .9), p95: percentile(&h, n, .95), p99: percentile(&h, n, .99),
+		p1: h.percentile(.01), p5: h.percentile(.05), p50: h.percentile(.5),
+		p90: h.percentile(.9), p95: h.percentile(.95), p99: h.percentile(.99),
 	}
-	burnt := 0
-	for i := 0; i+2 < len(r.bgr); i += 3 {
-		if r.bgr[i] >= clipped && r.bgr[i+1] >= clipped && r.bgr[i+2] >= clipped {
-			burnt++
-		}
-	}
-	black := 0
+	black := int32(0)
 	for v := 0; v < 16; v++ {
-		black += h[v]
+		black += h.count[v]
 	}
-	t.bright, t.dark = float64(burnt)/float64(n), float64(black)/float64(n)
+	t.dark = float64(black) / float64(h.n)
 	return t
+}
+
+// burnt returns a mask (255) of the pixels with all channels burnt out, to be
+// closed, and their share.
+func (r *raster) burnt(o *ops) (gocv.Mat, float64) {
+	m := gocv.NewMat()
+	top := gocv.NewScalar(255, 255, 255, 0)
+	o.do(gocv.InRangeWithScalar(r.colour, gocv.NewScalar(clipped, clipped, clipped, 0), top, &m))
+	if o.failed {
+		return m, 0
+	}
+	return m, float64(gocv.CountNonZero(m)) / float64(r.w*r.h)
 }
 
 // localContrast is the median, over the half of the tiles that hold most, of
 // the Michelson contrast between the tile's 2nd and 90th percentile: print
 // against paper where there is print.
 func localContrast(r *raster) float64 {
-	var v []float64
-	for _, t := range r.tiles(12, 8) {
-		h, n := r.histogram(t)
-		if n == 0 {
-			continue
+	grid := r.tiled()
+	v := make([]float64, 0, len(grid))
+	for i := range grid {
+		if h := &grid[i]; h.n > 0 {
+			lo, hi := h.percentile(.02), h.percentile(.9)
+			v = append(v, (hi-lo)/math.Max(1, hi+lo))
 		}
-		lo, hi := percentile(&h, n, .02), percentile(&h, n, .9)
-		v = append(v, (hi-lo)/math.Max(1, hi+lo))
 	}
 	if len(v) == 0 {
 		return 0
@@ -57,12 +63,11 @@ func localContrast(r *raster) float64 {
 // sheet, each taken from the paper (the 85th percentile) of neighbouring tiles,
 // and the dark parts.
 func shadow(r *raster) (float64, []image.Rectangle) {
-	const nx, ny = 10, 7
-	ts := r.tiles(nx, ny)
+	const nx, ny = gridX, gridY
+	ts, grid := r.tiles(nx, ny), r.tiled()
 	paper := make([]float64, len(ts))
-	for i, t := range ts {
-		h, n := r.histogram(t)
-		paper[i] = percentile(&h, n, .85)
+	for i := range ts {
+		paper[i] = grid[i].percentile(.85)
 	}
 	// A maximum over 2 × 2 neighbours steps over portraits and dark print.
 	lit := make([]float64, 0, len(ts))
@@ -94,14 +99,16 @@ func shadow(r *raster) (float64, []image.Rectangle) {
 // chroma is the 90th percentile of the difference between a pixel's largest and
 // smallest channel, 0-1: near zero on a greyscale copy.
 func chroma(r *raster) float64 {
-	var h [256]int
-	n := 0
-	for i := 0; i+2 < len(r.bgr); i += 3 {
-		a, b, c := r.bgr[i], r.bgr[i+1], r.bgr[i+2]
-		h[max(a, b, c)-min(a, b, c)]++
-		n++
+	h := &histogram{}
+	for y := 0; y < r.h; y += 2 { // every fourth pixel: a percentile needs no more
+		row := r.bgr[3*y*r.w : 3*(y+1)*r.w]
+		for i := 0; i+2 < len(row); i += 6 {
+			a, b, c := row[i], row[i+1], row[i+2]
+			h.count[max(a, b, c)-min(a, b, c)]++
+			h.n++
+		}
 	}
-	return percentile(&h, n, .9) / 255
+	return h.percentile(.9) / 255
 }
 
 // flatness is the share of tiles of about 1/40 of the width that hold nothing:
@@ -111,12 +118,12 @@ func flatness(r *raster) float64 {
 	ny := max(1, nx*r.h/r.w)
 	flat, all := 0, 0
 	for _, t := range r.tiles(nx, min(ny, 80)) {
-		h, n := r.histogram(t)
-		if n < 4 {
+		h := r.histogram(t)
+		if h.n < 4 {
 			continue
 		}
 		all++
-		if percentile(&h, n, .98)-percentile(&h, n, .02) < 6 {
+		if h.percentile(.98)-h.percentile(.02) < 6 {
 			flat++
 		}
 	}
@@ -125,25 +132,24 @@ func flatness(r *raster) float64 {
 
 // repeated is the share of pixels that equal both their left and their upper
 // neighbour exactly, outside burnt areas: rare in what a sensor saw, the rule in
-// what a computer drew.
+// what a computer drew. Every third row is looked at.
 func repeated(r *raster) float64 {
 	same, all := 0, 0
-	for y := 1; y < r.h; y++ {
-		row := r.bgr[3*y*r.w:]
-		up := r.bgr[3*(y-1)*r.w:]
-		for x := 1; x < r.w; x++ {
-			i := 3 * x
+	for y := 1; y < r.h; y += 3 {
+		row := r.bgr[3*y*r.w : 3*(y+1)*r.w]
+		up := r.bgr[3*(y-1)*r.w : 3*y*r.w]
+		for i := 3; i+2 < len(row) && i+2 < len(up); i += 3 {
 			if row[i+1] < 4 || row[i+1] > 251 {
 				continue
 			}
 			all++
-			if row[i] == row[i-3] && row[i+1] == row[i-2] && row[i+2] == row[i-1] &&
-				row[i] == up[i] && row[i+1] == up[i+1] && row[i+2] == up[i+2] {
+			if row[i+1] == row[i-2] && row[i+1] == up[i+1] && row[i] == row[i-3] && row[i+2] == row[i-1] &&
+				row[i] == up[i] && row[i+2] == up[i+2] {
 				same++
 			}
 		}
 	}
-	if all < r.w*r.h/50 {
+	if all < r.w*r.h/150 {
 		return 0
 	}
 	return float64(same) / float64(all)
