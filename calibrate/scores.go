@@ -12,6 +12,8 @@ type Trial struct {
 	Same bool
 	// Failed: no score could be made, for example because no face was found.
 	Failed bool
+	// Quality is any measure of how good the samples are, for tables by band.
+	Quality float64
 	// A and B name the subjects of the two samples (equal when Same).
 	A, B string
 }
@@ -157,4 +159,30 @@ func (s *Scores) AtFMR(target float64) (o Operating, ok bool) {
 		Target: target, Threshold: t, FMR: s.FMR(t), FNMR: s.FNMR(t),
 		Supported: float64(s.Impostor())*target >= 3,
 	}, true
+}
+
+// DETAt is the DET curve at n thresholds spread evenly over the ranks of the
+// errors, for drawing sets that are too large for every point.
+func (s *Scores) DETAt(n int) []Point {
+	var out []Point
+	add := func(sorted []float64) {
+		for i := range n {
+			if len(sorted) == 0 {
+				return
+			}
+			// Ranks thin out towards the tail that matters.
+			out = append(out, Point{Threshold: sorted[min(len(sorted)-1, int(math.Pow(float64(len(sorted)), float64(i)/float64(n-1)))-1)]})
+		}
+	}
+	highest := make([]float64, len(s.impostor))
+	for i, v := range s.impostor {
+		highest[len(highest)-1-i] = v
+	}
+	add(highest)
+	add(s.genuine)
+	for i := range out {
+		out[i].FMR, out[i].FNMR = s.FMR(out[i].Threshold).Value(), s.FNMR(out[i].Threshold).Value()
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Threshold < out[j].Threshold })
+	return out
 }

@@ -16,39 +16,42 @@ type embedder struct {
 	ref     models.Ref
 }
 
-// embed returns the unit embedding of an aligned face, nil when the network
-// gives none (an output of zeros or not-a-number).
-func (e *embedder) embed(aligned gocv.Mat) (Embedding, error) {
+// embed returns the unit embedding of an aligned face and the length that it
+// had before, nil when the network gives none (zeros or not-a-number).
+func (e *embedder) embed(aligned gocv.Mat) (Embedding, float64, error) {
 	in, err := e.prepare.NCHW(aligned)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	outs, err := e.net.Run(in)
 	if err != nil {
-		return nil, fmt.Errorf("embed face with %s: %w", e.ref.Name, err)
+		return nil, 0, fmt.Errorf("embed face with %s: %w", e.ref.Name, err)
 	}
 	if len(outs) == 0 {
-		return nil, fmt.Errorf("embed face with %s: no output", e.ref.Name)
+		return nil, 0, fmt.Errorf("embed face with %s: no output", e.ref.Name)
 	}
-	return normalised(outs[0].Data), nil
+	v := Embedding(outs[0].Data)
+	length := v.length()
+	return normalised(v), length, nil
 }
 
 // embedFlipped averages the embeddings of an aligned face and its mirror image.
-func (e *embedder) embedFlipped(aligned gocv.Mat) (Embedding, error) {
-	straight, err := e.embed(aligned)
+// The length is that of the face as it is.
+func (e *embedder) embedFlipped(aligned gocv.Mat) (Embedding, float64, error) {
+	straight, length, err := e.embed(aligned)
 	if err != nil || straight == nil {
-		return straight, err
+		return straight, length, err
 	}
 	mirror := gocv.NewMat()
 	defer mirror.Close()
 	if err := gocv.Flip(aligned, &mirror, 1); err != nil {
-		return nil, fmt.Errorf("mirror face: %w", err)
+		return nil, 0, fmt.Errorf("mirror face: %w", err)
 	}
-	mirrored, err := e.embed(mirror)
+	mirrored, _, err := e.embed(mirror)
 	if err != nil || mirrored == nil {
-		return straight, err
+		return straight, length, err
 	}
-	return mean([]Embedding{straight, mirrored}), nil
+	return mean([]Embedding{straight, mirrored}), length, nil
 }
 
 // Embed describes a face that Detect found in m. It returns nil without an
@@ -60,19 +63,20 @@ func (e *Engine) Embed(m gocv.Mat, f Face) (Embedding, error) {
 		return nil, nil
 	}
 	defer bgr.Close()
-	return e.embedBGR(bgr, f)
+	v, _, err := e.embedBGR(bgr, f)
+	return v, err
 }
 
-func (e *Engine) embedBGR(bgr gocv.Mat, f Face) (Embedding, error) {
+func (e *Engine) embedBGR(bgr gocv.Mat, f Face) (Embedding, float64, error) {
 	aligned, ok, err := align(bgr, f)
 	if err != nil || !ok {
-		return nil, err
+		return nil, 0, err
 	}
 	defer aligned.Close()
 	return e.embedAligned(aligned)
 }
 
-func (e *Engine) embedAligned(aligned gocv.Mat) (Embedding, error) {
+func (e *Engine) embedAligned(aligned gocv.Mat) (Embedding, float64, error) {
 	if e.opts.Quick {
 		return e.embedder.embed(aligned)
 	}

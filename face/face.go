@@ -131,11 +131,7 @@ func Similarity(a, b Embedding) float64 {
 // normalised scales v to unit length in place and returns it; nil for a
 // vector that is zero or not finite, which no face yields.
 func normalised(v Embedding) Embedding {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	n := math.Sqrt(sum)
+	n := v.length()
 	if n < 1e-9 || math.IsNaN(n) || math.IsInf(n, 0) {
 		return nil
 	}
@@ -143,6 +139,14 @@ func normalised(v Embedding) Embedding {
 		v[i] = float32(float64(v[i]) / n)
 	}
 	return v
+}
+
+func (v Embedding) length() float64 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return math.Sqrt(sum)
 }
 
 // mean is the normalised mean of embeddings, nil when there are none.

@@ -41,6 +41,9 @@ type Match struct {
 	// PortraitFace and SelfieFace are the faces that were compared.
 	PortraitFace *Face `json:"portrait_face,omitempty"`
 	SelfieFace   *Face `json:"selfie_face,omitempty"`
+	// Strength is the smaller of the two faces' [Description.Strength]; 0 where
+	// there is no similarity.
+	Strength float64 `json:"strength,omitempty"`
 	// PortraitFaces and SelfieFaces count what was found in each image.
 	PortraitFaces int    `json:"portrait_faces"`
 	SelfieFaces   int    `json:"selfie_faces"`
@@ -108,11 +111,11 @@ func (e *Engine) compare(portrait, selfie gocv.Mat, s subject) (Match, error) {
 	case p.turn != 0:
 		out.Reason = ReasonPortraitRotated
 	}
-	ep, err := e.embedPortrait(portrait, *p.main)
+	ep, lp, err := e.embedPortrait(portrait, *p.main)
 	if err != nil {
 		return out, err
 	}
-	es, err := e.embedBGR(selfie, *s.main)
+	es, ls, err := e.embedBGR(selfie, *s.main)
 	if err != nil {
 		return out, err
 	}
@@ -121,8 +124,55 @@ func (e *Engine) compare(portrait, selfie gocv.Mat, s subject) (Match, error) {
 		return out, nil
 	}
 	sim := Similarity(ep, es)
-	out.Similarity = &sim
+	out.Similarity, out.Strength = &sim, min(lp, ls)
 	return out, nil
+}
+
+// Description is the main face of one picture, for comparisons of many
+// pictures with each other. Embedding is nil where Reason says why.
+type Description struct {
+	Face      *Face     `json:"face,omitempty"`
+	Faces     int       `json:"faces"`
+	Embedding Embedding `json:"-"`
+	// Strength is the length of the embedding before it was made a unit vector.
+	// A network that learnt by cosine gives short vectors to faces that it can
+	// not tell well (blur, pose, covering; Meng et al., "MagFace", CVPR 2021),
+	// so it predicts how far genuine similarities can be trusted to be high.
+	// Its scale belongs to the network.
+	Strength float64 `json:"strength"`
+	Reason   Reason  `json:"reason,omitempty"`
+}
+
+// DescribePortrait describes the main face of a document's portrait and
+// DescribeSelfie that of a selfie, as MatchPortrait does: the [Similarity] of
+// the two is the same.
+func (e *Engine) DescribePortrait(m gocv.Mat) (Description, error) {
+	return e.describe(m, e.embedPortrait, ReasonPortraitUnreadable, ReasonPortraitNoFace)
+}
+
+// DescribeSelfie is documented at DescribePortrait.
+func (e *Engine) DescribeSelfie(m gocv.Mat) (Description, error) {
+	return e.describe(m, e.embedBGR, ReasonSelfieUnreadable, ReasonSelfieNoFace)
+}
+
+func (e *Engine) describe(m gocv.Mat, embed func(gocv.Mat, Face) (Embedding, float64, error), unreadable, none Reason) (Description, error) {
+	bgr, ok := dnn.BGR(m)
+	if !ok {
+		return Description{Reason: unreadable}, nil
+	}
+	defer bgr.Close()
+	s, err := e.subject(bgr)
+	if err != nil {
+		return Description{}, err
+	}
+	if s.main == nil {
+		return Description{Reason: none}, nil
+	}
+	d := Description{Face: s.main, Faces: s.faces}
+	if d.Embedding, d.Strength, err = embed(bgr, *s.main); err == nil && d.Embedding == nil {
+		d.Reason = ReasonFaceUnusable
+	}
+	return d, err
 }
 
 // subject is the main face of a picture among what was found there.

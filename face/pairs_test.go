@@ -55,7 +55,7 @@ func (d described) trial(a, b string, same bool, ida, idb string) calibrate.Tria
 // second one as a selfie, and, where all is set, each image in both roles.
 func describe(t testing.TB, e *Engine, root string, pairs []pair, all bool) described {
 	d := described{map[string]Embedding{}, map[string]Embedding{}}
-	one := func(file string, into map[string]Embedding, embed func(gocv.Mat, Face) (Embedding, error)) {
+	one := func(file string, into map[string]Embedding, embed func(gocv.Mat, Face) (Embedding, float64, error)) {
 		if _, done := into[file]; done {
 			return
 		}
@@ -69,7 +69,7 @@ func describe(t testing.TB, e *Engine, root string, pairs []pair, all bool) desc
 		if s.main == nil {
 			return
 		}
-		if into[file], err = embed(m, *s.main); err != nil {
+		if into[file], _, err = embed(m, *s.main); err != nil {
 			t.Fatal(err)
 		}
 	}

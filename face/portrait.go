@@ -9,26 +9,26 @@ import (
 // embedPortrait describes the face of a printed portrait: the mean of the
 // embedding of the face as it is and of one treated for what print and capture
 // do to it. A small portrait is enlarged by cubic interpolation in align.
-func (e *Engine) embedPortrait(bgr gocv.Mat, f Face) (Embedding, error) {
+func (e *Engine) embedPortrait(bgr gocv.Mat, f Face) (Embedding, float64, error) {
 	aligned, ok, err := align(bgr, f)
 	if err != nil || !ok {
-		return nil, err
+		return nil, 0, err
 	}
 	defer aligned.Close()
-	plain, err := e.embedAligned(aligned)
+	plain, length, err := e.embedAligned(aligned)
 	if err != nil || plain == nil || e.opts.Quick {
-		return plain, err
+		return plain, length, err
 	}
 	treated, err := unprint(aligned)
 	if err != nil {
-		return nil, fmt.Errorf("treat portrait: %w", err)
+		return nil, 0, fmt.Errorf("treat portrait: %w", err)
 	}
 	defer treated.Close()
-	other, err := e.embedAligned(treated)
+	other, _, err := e.embedAligned(treated)
 	if err != nil || other == nil {
-		return plain, err
+		return plain, length, err
 	}
-	return mean([]Embedding{plain, other}), nil
+	return mean([]Embedding{plain, other}), length, nil
 }
 
 // unprint removes fine lines, raster and noise from an aligned portrait by

@@ -73,7 +73,7 @@ func TestPortraitsOnPhotographedSpecimensMatchTheirHoldersOnly(t *testing.T) {
 			}
 			var em Embedding
 			if sub.main != nil {
-				if em, err = e.embedPortrait(crop, *sub.main); err != nil {
+				if em, _, err = e.embedPortrait(crop, *sub.main); err != nil {
 					t.Fatal(err)
 				}
 			}
