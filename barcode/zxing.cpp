@@ -1,10 +1,13 @@
 #define ZX_USE_UTF8 1
 #include "zxing.h"
 
+#include <ZXing/BitMatrix.h>
+#include <ZXing/MultiFormatWriter.h>
 #include <ZXing/ReadBarcode.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 static int formatIndex(ZXing::BarcodeFormat f) {
   switch (f) {
@@ -52,3 +55,19 @@ extern "C" int proofline_barcodes(const uint8_t *grey, int width, int height, in
 extern "C" void proofline_barcodes_free(proofline_barcode *out, int n) {
   for (int i = 0; i < n; i++) std::free(out[i].bytes);
 }
+
+extern "C" uint8_t *proofline_pdf417(const uint8_t *content, size_t size, int level, int *width, int *height) try {
+  std::wstring text(content, content + size);
+  auto m = ZXing::MultiFormatWriter(ZXing::BarcodeFormat::PDF417).setEccLevel(level).setMargin(2).encode(text, 0, 0);
+  *width = m.width();
+  *height = m.height();
+  auto p = static_cast<uint8_t *>(std::malloc(static_cast<size_t>(m.width()) * m.height()));
+  if (!p) return nullptr;
+  for (int y = 0; y < m.height(); y++)
+    for (int x = 0; x < m.width(); x++) p[y * m.width() + x] = m.get(x, y) ? 0 : 255;
+  return p;
+} catch (...) {
+  return nullptr;
+}
+
+extern "C" void proofline_free(uint8_t *p) { std::free(p); }

@@ -18,6 +18,11 @@ int proofline_barcodes(const uint8_t *grey, int width, int height, int stride,
                        int thorough, proofline_barcode *out, int max);
 void proofline_barcodes_free(proofline_barcode *out, int n);
 
+/* Draws a PDF417 symbol, one byte (0 or 255) per module, freed with
+   proofline_free. Returns NULL when the content does not fit. */
+uint8_t *proofline_pdf417(const uint8_t *content, size_t size, int level, int *width, int *height);
+void proofline_free(uint8_t *p);
+
 #ifdef __cplusplus
 }
 #endif
