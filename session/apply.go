@@ -43,51 +43,9 @@ func (s *Store) Apply(ctx context.Context, id string, expectVersion int64, ev Ev
 	}
 	var out *Session
 	var none *NoTransitionError
-	err := s.write(ctx, string(ev.Kind)+" session", func(tx *Tx) error {
-		out, none = nil, nil
-		ses, err := tx.lockSession(id)
-		if err != nil {
-			return err
-		}
-		out = ses
-		if expectVersion != AnyVersion && expectVersion != ses.Version {
-			return &ConflictError{Session: id, Expected: expectVersion, Actual: ses.Version}
-		}
-		if ses.due(tx) && ev.Kind != Expire {
-			clock := Event{Kind: Expire, Actor: Actor{Role: System, ID: "clock"}}
-			t, _ := next(ses, clock) // due has asked
-			if err := tx.move(ses, t, clock); err != nil {
-				return err
-			}
-			none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: TimeExpired}
-			tx.auditNoop(ses, ev, none)
-			return nil
-		}
-		var t Transition
-		if t, none = next(ses, ev); none == nil && ev.Kind == Expire && !ses.due(tx) {
-			none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: NotLegal}
-		}
-		if none == nil && ev.Decision != nil {
-			fresh, err := tx.recordDecision(ses, t, ev)
-			if err != nil {
-				return err
-			}
-			if !fresh {
-				none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: AlreadyDecided}
-			}
-		}
-		if none != nil {
-			tx.auditNoop(ses, ev, none)
-			return nil //nolint:nilerr // none is an answer, and its audit entry is to be committed
-		}
-		if err := tx.move(ses, t, ev); err != nil {
-			return err
-		}
-		if fn != nil {
-			tx.Session = ses
-			return fn(tx)
-		}
-		return nil
+	err := s.write(ctx, string(ev.Kind)+" session", func(tx *Tx) (err error) {
+		out, none, err = tx.apply(id, expectVersion, ev, fn)
+		return err
 	})
 	if err != nil {
 		return out, err
@@ -96,6 +54,52 @@ func (s *Store) Apply(ctx context.Context, id string, expectVersion int64, ev Ev
 		return out, none
 	}
 	return out, nil
+}
+
+// apply is Apply within a transaction. An event that changes nothing is none, not
+// an error: its audit entry is to be committed.
+func (tx *Tx) apply(id string, expectVersion int64, ev Event, fn func(*Tx) error) (ses *Session, none *NoTransitionError, err error) {
+	if ses, err = tx.lockSession(id); err != nil {
+		return nil, nil, err
+	}
+	if expectVersion != AnyVersion && expectVersion != ses.Version {
+		return ses, nil, &ConflictError{Session: id, Expected: expectVersion, Actual: ses.Version}
+	}
+	if ses.due(tx) && ev.Kind != Expire {
+		clock := Event{Kind: Expire, Actor: Actor{Role: System, ID: "clock"}}
+		t, _ := next(ses, clock) // due has asked
+		if err := tx.move(ses, t, clock); err != nil {
+			return ses, nil, err
+		}
+		none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: TimeExpired}
+		tx.auditNoop(ses, ev, none)
+		return ses, none, nil
+	}
+	t, none := next(ses, ev)
+	if none == nil && ev.Kind == Expire && !ses.due(tx) {
+		none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: NotLegal}
+	}
+	if none == nil && ev.Decision != nil {
+		fresh, err := tx.recordDecision(ses, t, ev)
+		if err != nil {
+			return ses, nil, err
+		}
+		if !fresh {
+			none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: AlreadyDecided}
+		}
+	}
+	if none != nil {
+		tx.auditNoop(ses, ev, none)
+		return ses, none, nil
+	}
+	if err := tx.move(ses, t, ev); err != nil {
+		return ses, nil, err
+	}
+	if fn != nil {
+		tx.Session = ses
+		return ses, nil, fn(tx)
+	}
+	return ses, nil, nil
 }
 
 // ExpireDue expires at most limit sessions whose time is up and returns how

@@ -20,6 +20,20 @@ var (
 	ErrLeaseLost = errors.New("lease on the run was lost")
 	// ErrNotRunnable: the session is not submitted, or at another attempt.
 	ErrNotRunnable = errors.New("session has no run to do")
+	// ErrTaken: there is another of that name.
+	ErrTaken = errors.New("the name is taken")
+	// ErrClaimed: another reviewer has the case.
+	ErrClaimed = errors.New("another reviewer has the case")
+	// ErrNotClaimed: the reviewer does not have the case, or not any more.
+	ErrNotClaimed = errors.New("the case is not claimed by this reviewer")
+	// ErrVoted: the reviewer has judged this attempt; another person does now.
+	ErrVoted = errors.New("this reviewer has judged the case already")
+	// ErrNotInReview: no reviewer is asked for.
+	ErrNotInReview = errors.New("the case is not in review")
+	// ErrNoGrant: there is no grant that allows this, now and to this account.
+	ErrNoGrant = errors.New("no valid grant")
+	// ErrSamePerson: another person has to do this.
+	ErrSamePerson = errors.New("another person has to approve")
 	// ErrTokenInvalid and ErrTokenExpired concern client tokens and API keys.
 	ErrTokenInvalid = errors.New("token is not valid")
 	ErrTokenExpired = errors.New("token has expired")

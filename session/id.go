@@ -22,6 +22,10 @@ const (
 	EndpointPrefix = "whe_"
 	KeyPrefix      = "key_"
 	TokenPrefix    = "tok_"
+	AccountPrefix  = "usr_"
+	LoginPrefix    = "lgn_"
+	GrantPrefix    = "grt_"
+	VotePrefix     = "rev_"
 	UploadPrefix   = "upl_"
 )
 
@@ -29,6 +33,7 @@ const (
 const (
 	APIKeySecret      = "plk_"
 	ClientTokenSecret = "plc_"
+	StaffSecret       = "pls_"
 )
 
 // Crockford's alphabet in lower case: its order is the order of the bits, so

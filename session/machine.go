@@ -56,7 +56,7 @@ var (
 	byReviewer = []Role{Reviewer}
 	byClock    = []Role{System}
 	byOwner    = []Role{Service, Operator}
-	bySubject  = []Role{Client, Service, Operator}
+	bySubject  = []Role{Client, Service, Operator, Privacy}
 )
 
 // transitions is the whole life cycle. Reasons for what is not obvious:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 )
 
 // scanner is a row: of sql.Row, sql.Rows.
@@ -49,4 +50,21 @@ type body struct {
 func scanBody(r scanner) (v body, err error) {
 	err = r.Scan(&v.n, &v.b)
 	return v, err
+}
+
+// scanMore scans columns behind those that another function scans.
+type scanMore struct {
+	r    scanner
+	more []any
+}
+
+func (s scanMore) Scan(dest ...any) error { return s.r.Scan(append(dest, s.more...)...) }
+
+// qualified names columns by their table.
+func qualified(table, columns string) string {
+	names := strings.Split(columns, ",")
+	for i, n := range names {
+		names[i] = table + "." + strings.TrimSpace(n)
+	}
+	return strings.Join(names, ", ")
 }

@@ -65,7 +65,9 @@ const (
 	Service  Role = "service"  // the relying service, by API key
 	Worker   Role = "worker"   // the pipeline
 	Reviewer Role = "reviewer" // a person at the console
-	Operator Role = "operator" // operator, privacy officer, admin
+	Operator Role = "operator" // whoever administers: command line, configuration
+	Privacy  Role = "privacy"  // privacy officer
+	Staff    Role = "staff"    // an account, in matters of its own: logins, grants
 	System   Role = "system"   // the clock: sweeper and reconciler
 )
 
