@@ -409,7 +409,7 @@ func (c *chaos) announced(id string, changes int) int {
 func (c *chaos) objects() (blobs, cut int) {
 	t := c.t
 	far := time.Now().Add(100 * 365 * 24 * time.Hour)
-	rows, err := c.store.Expired(ctx, far, 1<<20)
+	rows, err := c.store.ClaimExpired(ctx, far, time.Time{}, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,9 @@ func newSweeper(s *session.Store, v *storage.Vault, log *slog.Logger, interval t
 			return false, fmt.Errorf("expire sessions: %w", err)
 		}
 		more := n == sweepBatch
+		if err := maintainEvidence(ctx, s, v, log); err != nil {
+			return false, err
+		}
 		rep, err := SweepEvidence(ctx, s, v, now(), sweepBatch)
 		if err != nil {
 			return false, err
@@ -69,6 +72,9 @@ func SweepEvidence(ctx context.Context, s *session.Store, v *storage.Vault, now 
 		// The log is told in any case: the evidence is gone already.
 		err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
 			Session: c.Session, Refs: refs, Hashes: hashes}))
+		if err == nil {
+			err = v.Certified(ctx, c)
+		}
 		if err != nil {
 			return rep, fmt.Errorf("record expired evidence of %s: %w", c.Session, err)
 		}

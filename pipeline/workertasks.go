@@ -59,6 +59,9 @@ func (w *Worker) deliver(ctx context.Context, row session.Outbox) error {
 	return w.c.Store.RecordDelivery(context.WithoutCancel(ctx), d, r)
 }
 
+// heldWait is how often an erasure looks whether its legal hold is over.
+const heldWait = time.Hour
+
 // erasable are the classes that an erasure takes. The outcome and the consent
 // stay for their own time: they show that the processing was lawful, and hold
 // no picture and no field.
@@ -67,25 +70,39 @@ var erasable = []storage.Class{storage.CaptureImage, storage.BiometricTemplate, 
 // erase destroys the evidence of a session, on request.
 func (w *Worker) erase(ctx context.Context, row session.Outbox) error {
 	refs, hashes := map[string]string{"reason": row.Ref}, map[string]string{}
+	var certs []storage.Certificate
 	for _, class := range erasable {
 		cert, err := w.c.Vault.Erase(ctx, row.Session, class)
 		if err == nil {
 			err = keepCertificate(ctx, w.c.Vault, cert, refs, hashes)
 		}
+		if errors.Is(err, storage.ErrHeld) {
+			// Lifting the hold wakes the row; this is for the case that it does not.
+			return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(heldWait), session.HeldReason)
+		}
 		if err != nil {
 			w.log.Error("erasure failed and is tried again", "session", row.Session, "class", class, "tries", row.Tries+1, "error", err)
 			return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(backoff(row.Tries+1, requeueBase, requeueLimit)), "erasure")
 		}
+		certs = append(certs, cert)
 		if len(cert.Pending) > 0 {
 			w.log.Warn("evidence is unreadable, its bytes could not be deleted yet", "session", row.Session, "class", class, "objects", len(cert.Pending))
 		}
 	}
-	return w.c.Store.EvidenceErased(ctx, row.ID, row.Session, w.actor, refs, hashes)
+	if err := w.c.Store.EvidenceErased(ctx, row.ID, row.Session, w.actor, refs, hashes); err != nil {
+		return err
+	}
+	for _, cert := range certs {
+		if err := w.c.Vault.Certified(ctx, cert); err != nil {
+			return err // the sweeper certifies it once more
+		}
+	}
+	return nil
 }
 
-// certificateTime is how long a deletion certificate is kept beside the log,
+// CertificateTime is how long a deletion certificate is kept beside the log,
 // which keeps its digest for ever.
-const certificateTime = 10 * 365 * 24 * time.Hour
+const CertificateTime = 10 * 365 * 24 * time.Hour
 
 // keepCertificate stores a certificate with the session's outcome and notes its
 // place and digest for the audit log.
@@ -96,13 +113,12 @@ func keepCertificate(ctx context.Context, v *storage.Vault, c storage.Certificat
 	}
 	sum := sha256.Sum256(b)
 	hashes["certificate_"+string(c.Class)] = hex.EncodeToString(sum[:])
-	o, err := v.PutBytes(ctx, storage.Ref{Session: c.Session, Class: storage.Outcome, Kind: "deletion_certificate"}, b, c.IssuedAt.Add(certificateTime))
-	if errors.Is(err, storage.ErrErased) {
-		return nil // the outcome has gone before; the log has the digest
-	}
-	if err != nil {
+	o, err := v.PutBytes(ctx, storage.Ref{Session: c.Session, Class: storage.Outcome, Kind: "deletion_certificate"}, b, c.IssuedAt.Add(CertificateTime))
+	if err != nil && !errors.Is(err, storage.ErrErased) {
 		return fmt.Errorf("keep certificate: %w", err)
 	}
-	refs["certificate_"+string(c.Class)] = o.ID
+	if err == nil { // otherwise the outcome has gone before; the log has the digest
+		refs["certificate_"+string(c.Class)] = o.ID
+	}
 	return nil
 }

@@ -210,7 +210,7 @@ func (tx *Tx) run(j *job) (refused, broken error) {
 // refusals are the errors that come from looking at rows, not from the
 // database.
 var refusals = []error{ErrNotFound, ErrConflict, ErrInvalid, ErrLeased, ErrLeaseLost, ErrNotRunnable,
-	ErrIdempotencyInFlight, ErrIdempotencyMismatch, ErrTaken, ErrClaimed, ErrNotClaimed, ErrVoted, ErrNotInReview, ErrNoGrant, ErrSamePerson, storage.ErrNotFound, storage.ErrExists}
+	ErrIdempotencyInFlight, ErrIdempotencyMismatch, ErrTaken, ErrClaimed, ErrNotClaimed, ErrVoted, ErrNotInReview, ErrNoGrant, ErrSamePerson, storage.ErrNotFound, storage.ErrExists, storage.ErrHeld}
 
 // call turns a panic into an error: it happens on the store's goroutine, where
 // no caller could recover it.

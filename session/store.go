@@ -69,6 +69,17 @@ func WithMoves(f func(Move)) Option { return func(s *Store) { s.moved = f } }
 // kill -9 (for which NORMAL would do). The cost is one fsync per transaction,
 // which concurrent callers share.
 func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
+	return open(ctx, dsn, schema{migrations, "migrations", goose.DefaultTablename}, opts...)
+}
+
+// schema is what a database is made to hold.
+type schema struct {
+	files embed.FS
+	dir   string
+	table string // where goose keeps its version
+}
+
+func open(ctx context.Context, dsn string, sc schema, opts ...Option) (*Store, error) {
 	s := &Store{now: time.Now, moved: func(Move) {}, batches: make(chan *job), closing: make(chan struct{}), done: make(chan struct{})}
 	for _, o := range opts {
 		o(s)
@@ -84,7 +95,7 @@ func Open(ctx context.Context, dsn string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("%w: store address must start with sqlite: or postgres://", ErrInvalid)
 	}
 	if err == nil {
-		err = s.migrate(ctx)
+		err = s.migrate(ctx, sc)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.closePools())
@@ -137,8 +148,8 @@ func (s *Store) openPostgres(dsn string) error {
 	return nil
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	dialect, opts := goose.DialectSQLite3, []goose.ProviderOption{}
+func (s *Store) migrate(ctx context.Context, sc schema) error {
+	dialect, opts := goose.DialectSQLite3, []goose.ProviderOption{goose.WithTableName(sc.table)}
 	if s.postgres {
 		dialect = goose.DialectPostgres
 		// Several processes may start at once; an advisory lock lets one migrate.
@@ -148,7 +159,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		opts = append(opts, goose.WithSessionLocker(l))
 	}
-	dir, err := fs.Sub(migrations, "migrations")
+	dir, err := fs.Sub(sc.files, sc.dir)
 	if err != nil {
 		return fmt.Errorf("migrate store: %w", err)
 	}

@@ -132,17 +132,31 @@ func (s *Store) Stages(ctx context.Context, session string, attempt int) ([]Stag
 
 // RequestErasure queues the erasure of all evidence of a session, in whatever
 // state it is, and audits who asked. reason is a short code. It ends no open
-// session; ConsentWithdrawn does both.
+// session; ConsentWithdrawn does both. While the session is under legal hold the
+// request is refused with ErrHeld, and the refusal is audited.
 func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, reason string) error {
-	return s.write(ctx, "request erasure", func(tx *Tx) error {
+	var held bool
+	err := s.write(ctx, "request erasure", func(tx *Tx) error {
 		ses, err := tx.lockSession(session)
 		if err != nil {
 			return err
+		}
+		if held, err = tx.held(session); err != nil {
+			return err
+		}
+		if held {
+			tx.Audit(audit.Entry{Actor: by.String(), Action: "evidence.erasure_refused", Session: ses.ID, Tenant: ses.Tenant,
+				Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason), "because": HeldReason}, Correlation: ses.CorrelationID})
+			return nil
 		}
 		tx.Audit(audit.Entry{Actor: by.String(), Action: "evidence.erasure_requested", Session: ses.ID, Tenant: ses.Tenant,
 			Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason)}, Correlation: ses.CorrelationID})
 		return tx.Enqueue(KindErase, ses.ID, ses.Attempt, clip(reason), ses.CorrelationID)
 	})
+	if err == nil && held {
+		return fmt.Errorf("request erasure: %w", ErrHeld)
+	}
+	return err
 }
 
 // EvidenceErased records that the vault has erased a session's evidence:

@@ -430,6 +430,9 @@ func TestTheVaultsRowsKeepTheContract(t *testing.T) {
 			storagetest.RunIndex(t, func(t *testing.T) storage.Index {
 				return openTest(t, kind, (&testClock{t: testStart}).Now)
 			})
+			storagetest.RunKeyIndex(t, func(t *testing.T) storage.KeyIndex {
+				return openTest(t, kind, (&testClock{t: testStart}).Now)
+			})
 		})
 	}
 }

@@ -1,10 +1,13 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/proofline/proofline/storage"
@@ -13,74 +16,13 @@ import (
 // Store keeps the vault's rows beside the sessions.
 var _ storage.Index = (*Store)(nil)
 
-const dataKeyColumns = "session, class, key_id, wrapped, created_at, destroyed_at"
-
-func scanDataKey(r scanner) (storage.DataKey, error) {
-	var k storage.DataKey
-	var created, destroyed int64
-	err := r.Scan(&k.Session, &k.Class, &k.KeyID, &k.Wrapped, &created, &destroyed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return storage.DataKey{}, storage.ErrNotFound
-	}
-	if len(k.Wrapped) == 0 {
-		k.Wrapped = nil
-	}
-	k.CreatedAt, k.DestroyedAt = fromMicros(created), fromMicros(destroyed)
-	return k, err
-}
-
-// PutDataKey is part of storage.Index.
-func (s *Store) PutDataKey(ctx context.Context, k storage.DataKey) (storage.DataKey, error) {
-	var out storage.DataKey
-	err := s.writeApart(ctx, "put data key", func(tx *Tx) error {
-		_, err := tx.exec("INSERT INTO data_keys ("+dataKeyColumns+") VALUES ("+marks(6)+") ON CONFLICT (session, class) DO NOTHING",
-			k.Session, k.Class, k.KeyID, k.Wrapped, micros(k.CreatedAt), micros(k.DestroyedAt))
-		if err != nil {
-			return err
-		}
-		out, err = scanDataKey(tx.row("SELECT "+dataKeyColumns+" FROM data_keys WHERE session = ? AND class = ?", k.Session, k.Class))
-		return err
-	})
-	return out, err
-}
-
-// GetDataKey is part of storage.Index.
-func (s *Store) GetDataKey(ctx context.Context, session string, c storage.Class) (storage.DataKey, error) {
-	k, err := scanDataKey(s.queryRow(ctx, "SELECT "+dataKeyColumns+" FROM data_keys WHERE session = ? AND class = ?", session, c))
-	if err != nil {
-		return storage.DataKey{}, fmt.Errorf("get data key: %w", err)
-	}
-	return k, nil
-}
-
-// DestroyDataKey is part of storage.Index.
-func (s *Store) DestroyDataKey(ctx context.Context, session string, c storage.Class, at time.Time) error {
-	return s.writeApart(ctx, "destroy data key", func(tx *Tx) error {
-		_, err := tx.exec("INSERT INTO data_keys ("+dataKeyColumns+") VALUES ("+marks(6)+`) ON CONFLICT (session, class) DO UPDATE
-			SET wrapped = NULL, destroyed_at = excluded.destroyed_at WHERE data_keys.destroyed_at = 0`,
-			session, c, "", nil, micros(at), micros(at))
-		return err
-	})
-}
-
-// RewrapDataKey is part of storage.Index.
-func (s *Store) RewrapDataKey(ctx context.Context, oldKeyID string, k storage.DataKey) error {
-	return s.vaultUpdate(ctx, "rewrap data key", "UPDATE data_keys SET key_id = ?, wrapped = ? WHERE session = ? AND class = ? AND key_id = ? AND destroyed_at = 0",
-		k.KeyID, k.Wrapped, k.Session, k.Class, oldKeyID)
-}
-
-// DataKeysNotUnder is part of storage.Index.
-func (s *Store) DataKeysNotUnder(ctx context.Context, keyID string, limit int) ([]storage.DataKey, error) {
-	return list(ctx, s, "list data keys", scanDataKey, "SELECT "+dataKeyColumns+" FROM data_keys WHERE destroyed_at = 0 AND key_id <> ? ORDER BY session, class LIMIT ?", keyID, limit)
-}
-
-const objectColumns = "id, session, class, kind, blob_key, size, sha256, created_at, committed_at, retain_until, deleted_at, delete_failures, delete_error, delete_after"
+const objectColumns = "id, session, class, kind, blob_key, size, sha256, created_at, committed_at, retain_until, deleted_at, delete_failures, delete_error, delete_after, region"
 
 func scanObject(r scanner) (storage.Object, error) {
 	var o storage.Object
 	var created, committed, retain, deleted, after int64
 	err := r.Scan(&o.ID, &o.Session, &o.Class, &o.Kind, &o.Key, &o.Size, &o.SHA256, &created, &committed, &retain, &deleted,
-		&o.DeleteFailures, &o.DeleteError, &after)
+		&o.DeleteFailures, &o.DeleteError, &after, &o.Region)
 	if errors.Is(err, sql.ErrNoRows) {
 		return storage.Object{}, storage.ErrNotFound
 	}
@@ -92,9 +34,9 @@ func scanObject(r scanner) (storage.Object, error) {
 // PutObject is part of storage.Index.
 func (s *Store) PutObject(ctx context.Context, o storage.Object) error {
 	return s.writeApart(ctx, "put object row", func(tx *Tx) error {
-		n, err := tx.exec("INSERT INTO objects ("+objectColumns+") VALUES ("+marks(14)+") ON CONFLICT (id) DO NOTHING",
+		n, err := tx.exec("INSERT INTO objects ("+objectColumns+") VALUES ("+marks(15)+") ON CONFLICT (id) DO NOTHING",
 			o.ID, o.Session, o.Class, o.Kind, o.Key, o.Size, o.SHA256, micros(o.CreatedAt), micros(o.CommittedAt),
-			micros(o.RetainUntil), micros(o.DeletedAt), o.DeleteFailures, clip(o.DeleteError), micros(o.DeleteAfter))
+			micros(o.RetainUntil), micros(o.DeletedAt), o.DeleteFailures, clip(o.DeleteError), micros(o.DeleteAfter), o.Region)
 		if err == nil && n == 0 {
 			return storage.ErrExists
 		}
@@ -150,18 +92,76 @@ func (s *Store) FailDelete(ctx context.Context, id, reason string, after time.Ti
 }
 
 // ExpireObjects is part of storage.Index.
-func (s *Store) ExpireObjects(ctx context.Context, session string, c storage.Class, at time.Time) error {
-	return s.writeApart(ctx, "expire objects", func(tx *Tx) error {
-		_, err := tx.exec("UPDATE objects SET retain_until = ? WHERE session = ? AND class = ? AND deleted_at = 0 AND retain_until > ?",
+func (s *Store) ExpireObjects(ctx context.Context, session string, c storage.Class, at time.Time) (n int, err error) {
+	err = s.writeApart(ctx, "expire objects", func(tx *Tx) error {
+		rows, err := tx.exec("UPDATE objects SET retain_until = ? WHERE session = ? AND class = ? AND deleted_at = 0 AND retain_until > ?",
 			micros(at), session, c, micros(at))
+		n = int(rows)
 		return err
 	})
+	return n, err
 }
 
-// Expired is part of storage.Index.
-func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]storage.Object, error) {
-	return s.objects(ctx, "SELECT "+objectColumns+" FROM objects WHERE deleted_at = 0 AND retain_until <= ? AND delete_after <= ? ORDER BY retain_until, id LIMIT ?",
-		micros(now), micros(now), limit)
+// notHeld leaves out sessions under legal hold.
+const notHeld = "NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.session = objects.session AND h.lifted_at = 0)"
+
+// ClaimExpired is part of storage.Index. On PostgreSQL sweepers skip what
+// others are just claiming.
+func (s *Store) ClaimExpired(ctx context.Context, now, until time.Time, limit int) (out []storage.Object, err error) {
+	skip := ""
+	if s.postgres {
+		skip = " FOR UPDATE SKIP LOCKED"
+	}
+	err = s.writeApart(ctx, "claim expired objects", func(tx *Tx) (err error) {
+		out = nil
+		rows, err := tx.rows(`UPDATE objects SET delete_after = ? WHERE id IN (
+			SELECT id FROM objects WHERE deleted_at = 0 AND retain_until <= ? AND delete_after <= ? AND `+notHeld+`
+			ORDER BY retain_until, id LIMIT ?`+skip+`) RETURNING `+objectColumns, micros(until), micros(now), micros(now), limit)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		tx.wrote = true
+		for rows.Next() {
+			o, err := scanObject(rows)
+			if err != nil {
+				return err
+			}
+			out = append(out, o)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, func(a, b storage.Object) int {
+		return cmp.Or(a.RetainUntil.Compare(b.RetainUntil), strings.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+// DeletedObjects is part of storage.Index.
+func (s *Store) DeletedObjects(ctx context.Context, session string, c storage.Class) ([]storage.Object, error) {
+	return s.objects(ctx, "SELECT "+objectColumns+" FROM objects WHERE session = ? AND class = ? AND deleted_at > 0 AND committed_at > 0 ORDER BY created_at, id", session, c)
+}
+
+// LiveObjects is part of storage.Index.
+func (s *Store) LiveObjects(ctx context.Context, after string, limit int) ([]storage.Object, error) {
+	return s.objects(ctx, "SELECT "+objectColumns+" FROM objects WHERE id > ? AND deleted_at = 0 AND committed_at > 0 ORDER BY id LIMIT ?", after, limit)
+}
+
+// LongestRetention tells for how long stored evidence of each class is kept at
+// most, counted from its write.
+func (s *Store) LongestRetention(ctx context.Context) (map[storage.Class]time.Duration, error) {
+	out := map[storage.Class]time.Duration{}
+	_, err := list(ctx, s, "find longest retention", func(r scanner) (struct{}, error) {
+		var c storage.Class
+		var us int64
+		err := r.Scan(&c, &us)
+		out[c] = time.Duration(us) * time.Microsecond
+		return struct{}{}, err
+	}, "SELECT class, MAX(retain_until - created_at) FROM objects WHERE deleted_at = 0 AND committed_at > 0 GROUP BY class")
+	return out, err
 }
 
 func (s *Store) objects(ctx context.Context, q string, args ...any) ([]storage.Object, error) {

@@ -9,13 +9,14 @@
 // [Keyring]; erasing evidence destroys the wrapped data key first, so that even
 // a copy of the objects in a backup stays unreadable, and the objects second.
 //
-// The vault keeps no state of its own: rows about keys and objects live behind
-// [Index], which the session store implements in its own database.
+// The vault keeps no state of its own: rows about objects live behind [Index],
+// which the session store implements in its own database, and rows about data
+// keys behind [KeyIndex], which is best a database apart: a backup of the one
+// without the other reads nothing, so that erased stays erased when a backup is
+// restored ([Vault.Settle] brings the two together again).
 // docs/vault-format.md describes the bytes of an object so that another program
 // can read them.
 package storage
-
-import "errors"
 
 // Class is a data class: evidence of one class shares a data key and a
 // retention period per session.
@@ -43,13 +44,3 @@ func (c Class) Valid() bool {
 	}
 	return false
 }
-
-// Errors that callers decide on.
-var (
-	// ErrNotFound: there is no such object, key row or blob.
-	ErrNotFound = errors.New("not found")
-	// ErrErased: the data key of this session and class was destroyed.
-	ErrErased = errors.New("evidence erased")
-	// ErrExists: a row with this id is already there.
-	ErrExists = errors.New("already exists")
-)

@@ -85,10 +85,19 @@ func place(key string) (dir, file string) {
 }
 
 // Put implements Blobs.
-func (f *FS) Put(ctx context.Context, key string, r io.Reader, size int64) (err error) {
+func (f *FS) Put(ctx context.Context, key string, r io.Reader, size int64) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
+	source := &blamed{r: r}
+	err := f.put(ctx, key, source, size)
+	if source.err != nil {
+		return err // not the disk's
+	}
+	return diskFailure(err)
+}
+
+func (f *FS) put(ctx context.Context, key string, r io.Reader, size int64) (err error) {
 	temp := path.Join(tempDir, rand.Text())
 	w, err := f.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -163,9 +172,9 @@ func (f *FS) Get(_ context.Context, key string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("open blob %s: %w", key, ErrNotFound)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open blob %s: %w", key, err)
+		return nil, fmt.Errorf("open blob %s: %w", key, diskFailure(err))
 	}
-	return r, nil
+	return fileBlob{r}, nil
 }
 
 // Stat implements Blobs.
@@ -179,7 +188,7 @@ func (f *FS) Stat(_ context.Context, key string) (Info, error) {
 		return Info{}, fmt.Errorf("stat blob %s: %w", key, ErrNotFound)
 	}
 	if err != nil {
-		return Info{}, fmt.Errorf("stat blob %s: %w", key, err)
+		return Info{}, fmt.Errorf("stat blob %s: %w", key, diskFailure(err))
 	}
 	return Info{Key: key, Size: i.Size(), Modified: i.ModTime().UTC()}, nil
 }
@@ -196,10 +205,10 @@ func (f *FS) Delete(_ context.Context, key string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("delete blob %s: %w", key, err)
+		return fmt.Errorf("delete blob %s: %w", key, diskFailure(err))
 	}
 	if err := f.syncDir(dir); err != nil {
-		return fmt.Errorf("sync after deleting blob %s: %w", key, err)
+		return fmt.Errorf("sync after deleting blob %s: %w", key, diskFailure(err))
 	}
 	return nil
 }
@@ -215,4 +224,29 @@ func (c contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(p)
+}
+
+// blamed remembers that it was the reader that failed.
+type blamed struct {
+	r   io.Reader
+	err error
+}
+
+func (b *blamed) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+// fileBlob gives read errors their type.
+type fileBlob struct{ *os.File }
+
+func (f fileBlob) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // the file's own end
+		err = diskFailure(err)
+	}
+	return n, err
 }

@@ -21,16 +21,35 @@ func (f *FS) List(ctx context.Context, prefix, after string, limit int) ([]Info,
 		return nil, nil
 	}
 	h := &largestFirst{}
-	if err := f.walk(ctx, ".", "", prefix, after, limit, h); err != nil {
-		return nil, fmt.Errorf("list blobs: %w", err)
+	err := f.Walk(ctx, prefix, func(i Info) error {
+		if i.Key <= after || h.full(limit) && i.Key >= (*h)[0].Key {
+			return nil
+		}
+		heap.Push(h, i)
+		if len(*h) > limit {
+			heap.Pop(h)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	out := []Info(*h)
 	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
 	return out, nil
 }
 
+// Walk visits every blob whose key starts with prefix, in no order, once, and
+// ends with the first error of visit.
+func (f *FS) Walk(ctx context.Context, prefix string, visit func(Info) error) error {
+	if err := f.walk(ctx, ".", "", prefix, visit); err != nil {
+		return fmt.Errorf("list blobs: %w", diskFailure(err))
+	}
+	return nil
+}
+
 // walk visits dir, whose files have keys that start with base.
-func (f *FS) walk(ctx context.Context, dir, base, prefix, after string, limit int, h *largestFirst) error {
+func (f *FS) walk(ctx context.Context, dir, base, prefix string, visit func(Info) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -57,13 +76,13 @@ func (f *FS) walk(ctx context.Context, dir, base, prefix, after string, limit in
 						continue
 					}
 				}
-				if err := f.walk(ctx, path.Join(dir, name), sub, prefix, after, limit, h); err != nil {
+				if err := f.walk(ctx, path.Join(dir, name), sub, prefix, visit); err != nil {
 					return err
 				}
 				continue
 			}
 			key := base + name
-			if !shard || !strings.HasPrefix(key, prefix) || key <= after || h.full(limit) && key >= (*h)[0].Key {
+			if !shard || !strings.HasPrefix(key, prefix) {
 				continue
 			}
 			i, err := e.Info()
@@ -73,9 +92,8 @@ func (f *FS) walk(ctx context.Context, dir, base, prefix, after string, limit in
 			if err != nil {
 				return err
 			}
-			heap.Push(h, Info{Key: key, Size: i.Size(), Modified: i.ModTime().UTC()})
-			if len(*h) > limit {
-				heap.Pop(h)
+			if err := visit(Info{Key: key, Size: i.Size(), Modified: i.ModTime().UTC()}); err != nil {
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {

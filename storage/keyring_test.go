@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -81,18 +82,12 @@ func TestRotationMovesDataKeysAndLeavesObjects(t *testing.T) {
 		t.Fatalf("primary %s, want %s: %v", both.Primary(), id, err)
 	}
 	v = storage.NewVault(blobs, both, index, func() time.Time { return noon })
-	total := 0
-	for {
-		n, err := v.Rewrap(ctx, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if total += n; n == 0 {
-			break
-		}
+	told := 0
+	if n, err := v.Rewrap(ctx, 1, func() { told++ }); n != 2 || told != 2 || err != nil {
+		t.Fatalf("moved %d keys, told of %d: %v", n, told, err)
 	}
-	if total != 2 {
-		t.Fatalf("moved %d keys", total)
+	if n, err := v.Rewrap(ctx, 1, nil); n != 0 || err != nil {
+		t.Fatalf("moved %d keys the second time: %v", n, err)
 	}
 	text, _ := os.ReadFile(path)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -109,8 +104,8 @@ func TestRotationMovesDataKeysAndLeavesObjects(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var unknown *storage.UnknownKeyError
-	if err := storage.NewVault(blobs, old, index, time.Now).CheckKeys(ctx); !errors.As(err, &unknown) || unknown.KeyID != id {
+	var missing *storage.MissingKeysError
+	if err := storage.NewVault(blobs, old, index, time.Now).CheckKeys(ctx); !errors.As(err, &missing) || missing.Missing[0].KeyID != id {
 		t.Fatalf("check with the old key only: %v", err)
 	}
 }
@@ -153,7 +148,8 @@ func TestAKeyThatHalfARotationStillNeedsIsMissedAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	v = storage.NewVault(blobs, both, index, func() time.Time { return noon })
-	if n, err := v.Rewrap(ctx, 1); n != 1 || err != nil {
+	stopped, stop := context.WithCancel(ctx)
+	if n, err := v.Rewrap(stopped, 1, stop); n != 1 || !errors.Is(err, context.Canceled) {
 		t.Fatal(n, err)
 	}
 	text, _ := os.ReadFile(path)
@@ -162,8 +158,9 @@ func TestAKeyThatHalfARotationStillNeedsIsMissedAtStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var unknown *storage.UnknownKeyError
-	if err := storage.NewVault(blobs, onlyNew, index, time.Now).CheckKeys(ctx); !errors.As(err, &unknown) || unknown.KeyID != keys.Primary() {
+	var missing *storage.MissingKeysError
+	if err := storage.NewVault(blobs, onlyNew, index, time.Now).CheckKeys(ctx); !errors.As(err, &missing) ||
+		len(missing.Missing) != 1 || missing.Missing[0] != (storage.KeyUse{KeyID: keys.Primary(), Live: 1}) || !strings.Contains(err.Error(), "restore the keyring") {
 		t.Fatalf("check without the old key: %v", err)
 	}
 	if err := v.CheckKeys(ctx); err != nil {
@@ -186,8 +183,8 @@ func TestASecondMachineWithAKeyringOfItsOwnIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var unknown *storage.UnknownKeyError
-	if err := start(second); !errors.As(err, &unknown) {
+	var missing *storage.MissingKeysError
+	if err := start(second); !errors.As(err, &missing) {
 		t.Fatalf("no evidence is stored yet, but will be: %v", err)
 	}
 }

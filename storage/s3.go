@@ -31,6 +31,13 @@ type S3Config struct {
 	CAFile    string        // PEM of the authorities to trust; empty: the system's
 	PathStyle bool          // bucket in the path; otherwise in the host name
 	Timeout   time.Duration // bound of one operation with its retries; 0 = 2 min
+	// Lifecycle gives each blob the tag that the rules of ApplyLifecycle look
+	// for. It needs s3:PutObjectTagging and s3:DeleteObjectTagging as well, and
+	// a server that knows tags.
+	Lifecycle bool
+	// Profile names the part of the AWS credentials file to use where there is
+	// no AccessKey.
+	Profile string
 	// Transport replaces the HTTP transport, for tests.
 	Transport http.RoundTripper
 }
@@ -42,6 +49,7 @@ type S3 struct {
 	bucket  string
 	prefix  string
 	timeout time.Duration
+	tags    map[string]string // of new blobs
 }
 
 const (
@@ -66,7 +74,9 @@ func OpenS3(ctx context.Context, c S3Config) (*S3, error) {
 		transport = t
 	}
 	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey, c.Token)
-	if c.AccessKey == "" {
+	if c.AccessKey == "" && c.Profile != "" {
+		creds = credentials.NewFileAWSCredentials("", c.Profile)
+	} else if c.AccessKey == "" {
 		creds = credentials.NewChainCredentials([]credentials.Provider{
 			&credentials.EnvAWS{}, &credentials.EnvMinio{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
 		})
@@ -83,14 +93,18 @@ func OpenS3(ctx context.Context, c S3Config) (*S3, error) {
 		return nil, fmt.Errorf("open S3 store: %w", err)
 	}
 	s := &S3{client: client, bucket: c.Bucket, prefix: c.Prefix, timeout: c.Timeout}
+	if c.Lifecycle {
+		s.tags = map[string]string{lifecycleTag: lifecycleExpire}
+	}
 	if s.timeout == 0 {
 		s.timeout = 2 * time.Minute
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	ok, err := client.BucketExists(ctx, c.Bucket)
 	if err != nil {
-		return nil, fmt.Errorf("open S3 store: look for bucket %s: %w", c.Bucket, err)
+		return nil, fmt.Errorf("open S3 store: look for bucket %s: %w", c.Bucket, serverFailure(caller, err))
 	}
 	if !ok {
 		return nil, fmt.Errorf("open S3 store: bucket %s: %w", c.Bucket, ErrNotFound)
@@ -120,13 +134,14 @@ func s3Transport(c S3Config) (*http.Transport, error) {
 	return t, nil
 }
 
-// fail wraps an error of the server, with the type of a missing blob.
-func (s *S3) fail(doing, key string, err error) error {
+// fail wraps an error of the server with the type that callers decide on. ctx is
+// the caller's.
+func (s *S3) fail(ctx context.Context, doing, key string, err error) error {
 	switch minio.ToErrorResponse(err).Code {
 	case "NoSuchKey", "NotFound", "NoSuchVersion":
 		err = ErrNotFound
 	}
-	return fmt.Errorf("%s blob %s: %w", doing, key, err)
+	return fmt.Errorf("%s blob %s: %w", doing, key, serverFailure(ctx, err))
 }
 
 // Put implements Blobs. The server verifies what arrives: over TLS a CRC32C
@@ -135,6 +150,7 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) error
 	if err := CheckKey(key); err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	x := &exactReader{r: r, size: size}
@@ -143,12 +159,16 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) error
 		// An empty body has no chunks to sign; client and some servers disagree
 		// about what is sent then, and the next request on the connection fails.
 		DisableContentSha256: size == 0,
+		UserTags:             s.tags,
 	})
 	if err == nil && x.err != nil { // the client took the failure for the end of the stream
 		err = errors.Join(x.err, s.Delete(ctx, key))
 	}
+	if err != nil && x.err != nil {
+		return fmt.Errorf("store blob %s: %w", key, err) // not the server's
+	}
 	if err != nil {
-		return s.fail("store", key, err)
+		return s.fail(caller, "store", key, err)
 	}
 	return nil
 }
@@ -191,6 +211,7 @@ func (s *S3) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err := CheckKey(key); err != nil {
 		return nil, err
 	}
+	caller := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	opening := time.AfterFunc(s.timeout, cancel)
 	o, err := s.client.GetObject(ctx, s.bucket, s.prefix+key, minio.GetObjectOptions{})
@@ -202,14 +223,23 @@ func (s *S3) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	opening.Stop()
 	if err != nil {
 		cancel()
-		return nil, s.fail("open", key, err)
+		return nil, s.fail(caller, "open", key, err)
 	}
-	return &s3Reader{o, cancel}, nil
+	return &s3Reader{o, caller, cancel}, nil
 }
 
 type s3Reader struct {
 	*minio.Object
+	caller context.Context
 	cancel context.CancelFunc
+}
+
+func (r *s3Reader) Read(p []byte) (int, error) {
+	n, err := r.Object.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = serverFailure(r.caller, err)
+	}
+	return n, err
 }
 
 func (r *s3Reader) Close() error {
@@ -222,11 +252,12 @@ func (s *S3) Stat(ctx context.Context, key string) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	i, err := s.client.StatObject(ctx, s.bucket, s.prefix+key, minio.StatObjectOptions{})
 	if err != nil {
-		return Info{}, s.fail("stat", key, err)
+		return Info{}, s.fail(caller, "stat", key, err)
 	}
 	return Info{Key: key, Size: i.Size, Modified: i.LastModified.UTC()}, nil
 }
@@ -237,6 +268,7 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	full := s.prefix + key
@@ -247,7 +279,7 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 				versions = []string{""} // a server without versions
 				break
 			}
-			return s.fail("list versions of", key, o.Err)
+			return s.fail(caller, "list versions of", key, o.Err)
 		}
 		if o.Key != full {
 			break // keys come in order, the exact one first
@@ -256,8 +288,8 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 	}
 	for _, v := range versions {
 		err := s.client.RemoveObject(ctx, s.bucket, full, minio.RemoveObjectOptions{VersionID: v})
-		if err != nil && !errors.Is(s.fail("", "", err), ErrNotFound) {
-			return s.fail("delete", key, err)
+		if err != nil && !errors.Is(s.fail(caller, "", "", err), ErrNotFound) {
+			return s.fail(caller, "delete", key, err)
 		}
 	}
 	return nil
@@ -268,6 +300,7 @@ func (s *S3) List(ctx context.Context, prefix, after string, limit int) ([]Info,
 	if limit <= 0 {
 		return nil, nil
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel() // also ends the client's listing when limit is reached
 	opts := minio.ListObjectsOptions{Prefix: s.prefix + prefix, Recursive: true, MaxKeys: min(limit, 1000)}
@@ -277,7 +310,7 @@ func (s *S3) List(ctx context.Context, prefix, after string, limit int) ([]Info,
 	var out []Info
 	for o := range s.client.ListObjects(ctx, s.bucket, opts) {
 		if o.Err != nil {
-			return nil, fmt.Errorf("list blobs: %w", o.Err)
+			return nil, fmt.Errorf("list blobs: %w", serverFailure(caller, o.Err))
 		}
 		out = append(out, Info{Key: strings.TrimPrefix(o.Key, s.prefix), Size: o.Size, Modified: o.LastModified.UTC()})
 		if len(out) == limit {

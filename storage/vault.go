@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,21 +22,59 @@ type Ref struct {
 	Session string
 	Class   Class
 	Kind    string
+	// Region is where it has to lie; empty: the main store.
+	Region string
 }
 
 // Vault stores evidence encrypted. It is safe for concurrent use, also by
 // several processes over one index and one blob store.
 type Vault struct {
-	blobs  Blobs
-	keys   Keyring
-	index  Index
-	now    func() time.Time
-	signer Signer
+	regions  map[string]Blobs // "" is the main store
+	keys     Keyring
+	keyIndex KeyIndex
+	index    Index
+	now      func() time.Time
+	signer   Signer
 }
 
-// NewVault joins a blob store, a keyring and an index. now is the clock.
-func NewVault(b Blobs, k Keyring, i Index, now func() time.Time) *Vault {
-	return &Vault{blobs: b, keys: k, index: i, now: func() time.Time { return now().UTC() }}
+// NewVault joins a blob store, a keyring and the rows. now is the clock.
+func NewVault(b Blobs, k Keyring, i interface {
+	Index
+	KeyIndex
+}, now func() time.Time) *Vault {
+	return &Vault{regions: map[string]Blobs{"": b}, keys: k, keyIndex: i, index: i, now: func() time.Time { return now().UTC() }}
+}
+
+// WithKeyIndex returns a copy of v that keeps the rows of data keys apart from
+// those of objects.
+func (v *Vault) WithKeyIndex(k KeyIndex) *Vault {
+	c := *v
+	c.keyIndex = k
+	return &c
+}
+
+// WithRegion returns a copy of v that keeps what has to lie in the region in b.
+func (v *Vault) WithRegion(name string, b Blobs) *Vault {
+	c := *v
+	c.regions = maps.Clone(v.regions)
+	c.regions[name] = b
+	return &c
+}
+
+// HasRegion tells whether evidence can be kept in the region.
+func (v *Vault) HasRegion(name string) bool { return v.regions[name] != nil }
+
+// Regions lists the regions, the main store ("") first.
+func (v *Vault) Regions() []string { return slices.Sorted(maps.Keys(v.regions)) }
+
+// blobsOf fails closed: what has to lie in a region that is not there lies
+// nowhere.
+func (v *Vault) blobsOf(region string) (Blobs, error) {
+	b := v.regions[region]
+	if b == nil {
+		return nil, fmt.Errorf("region %q: %w", region, ErrRegion)
+	}
+	return b, nil
 }
 
 // WithSigner returns a copy of v whose deletion certificates are signed.
@@ -46,8 +84,11 @@ func (v *Vault) WithSigner(s Signer) *Vault {
 	return &c
 }
 
-// Index gives access to the rows.
+// Index gives access to the rows of objects.
 func (v *Vault) Index() Index { return v.index }
+
+// KeyIndex gives access to the rows of data keys.
+func (v *Vault) KeyIndex() KeyIndex { return v.keyIndex }
 
 // Put encrypts and stores r, to be kept until retain. It uses constant memory.
 // ErrErased when the evidence of this class was erased, before or meanwhile.
@@ -56,6 +97,10 @@ func (v *Vault) Put(ctx context.Context, ref Ref, r io.Reader, retain time.Time)
 	if !ref.Class.Valid() {
 		return Object{}, fmt.Errorf("store evidence: unknown data class %q", ref.Class)
 	}
+	blobs, err := v.blobsOf(ref.Region)
+	if err != nil {
+		return Object{}, fmt.Errorf("store %s evidence: %w", ref.Class, err)
+	}
 	dek, err := v.dataKey(ctx, ref.Session, ref.Class, true)
 	if err != nil {
 		return Object{}, fmt.Errorf("store %s evidence: %w", ref.Class, err)
@@ -63,12 +108,12 @@ func (v *Vault) Put(ctx context.Context, ref Ref, r io.Reader, retain time.Time)
 	defer clear(dek)
 	id := "obj_" + strings.ToLower(rand.Text())
 	now := v.now()
-	o := Object{ID: id, Session: ref.Session, Class: ref.Class, Kind: ref.Kind, Key: string(ref.Class) + "/" + id,
+	o := Object{ID: id, Session: ref.Session, Class: ref.Class, Kind: ref.Kind, Key: string(ref.Class) + "/" + id, Region: ref.Region,
 		CreatedAt: now, RetainUntil: now.Add(writeDeadline)}
 	if err := v.index.PutObject(ctx, o); err != nil {
 		return Object{}, fmt.Errorf("record %s evidence: %w", ref.Class, err)
 	}
-	if err := v.write(ctx, &o, dek, r); err != nil {
+	if err := v.write(ctx, blobs, &o, dek, r); err != nil {
 		return Object{}, fmt.Errorf("store %s evidence: %w", ref.Class, errors.Join(err, v.abandon(ctx, o)))
 	}
 	o.CommittedAt, o.RetainUntil = v.now(), retain.UTC()
@@ -78,7 +123,7 @@ func (v *Vault) Put(ctx context.Context, ref Ref, r io.Reader, retain time.Time)
 	}
 	if err == nil {
 		var k DataKey
-		if k, err = v.index.GetDataKey(ctx, o.Session, o.Class); err == nil && !k.DestroyedAt.IsZero() {
+		if k, err = v.keyIndex.GetDataKey(ctx, o.Session, o.Class); err == nil && !k.DestroyedAt.IsZero() {
 			err = ErrErased
 		}
 	}
@@ -96,7 +141,7 @@ func (v *Vault) PutBytes(ctx context.Context, ref Ref, b []byte, retain time.Tim
 const writeTries = 3
 
 // write stores the blob of o and fills in its size and digest.
-func (v *Vault) write(ctx context.Context, o *Object, dek []byte, r io.Reader) error {
+func (v *Vault) write(ctx context.Context, blobs Blobs, o *Object, dek []byte, r io.Reader) error {
 	size := int64(-1)
 	if l, ok := r.(interface{ Len() int }); ok {
 		size = storedSize(int64(l.Len()))
@@ -111,7 +156,7 @@ func (v *Vault) write(ctx context.Context, o *Object, dek []byte, r io.Reader) e
 	}
 	for try := 1; ; try++ {
 		e := newEncryption(r, dek, binding{o.Session, o.Class, o.ID})
-		err := v.blobs.Put(ctx, o.Key, e, size)
+		err := blobs.Put(ctx, o.Key, e, size)
 		e.Close()
 		if err == nil {
 			o.Size, o.SHA256 = e.plain, hex.EncodeToString(e.sum.Sum(nil))
@@ -136,7 +181,11 @@ func (v *Vault) write(ctx context.Context, o *Object, dek []byte, r io.Reader) e
 func (v *Vault) abandon(ctx context.Context, o Object) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := v.blobs.Delete(ctx, o.Key); err != nil {
+	blobs, err := v.blobsOf(o.Region)
+	if err != nil {
+		return err
+	}
+	if err := blobs.Delete(ctx, o.Key); err != nil {
 		return fmt.Errorf("delete abandoned object %s: %w", o.ID, err)
 	}
 	if err := v.index.DeleteObject(ctx, o.ID, v.now()); err != nil {
@@ -157,7 +206,11 @@ func (v *Vault) Open(ctx context.Context, o Object) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("open object %s: %w", o.ID, err)
 	}
 	defer clear(dek)
-	blob, err := v.blobs.Get(ctx, o.Key)
+	blobs, err := v.blobsOf(o.Region)
+	if err != nil {
+		return nil, fmt.Errorf("open object %s: %w", o.ID, err)
+	}
+	blob, err := blobs.Get(ctx, o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("open object %s: %w", o.ID, err)
 	}
@@ -189,42 +242,6 @@ func (v *Vault) Read(ctx context.Context, o Object, limit int64) ([]byte, error)
 	return b, nil
 }
 
-// keyringOf is the session of a data key that encrypts nothing: the first
-// keyring that a store meets leaves it there.
-const keyringOf = "keyring"
-
-// CheckKeys ties the index to the keyring and finds out whether it fits: the
-// first process to start leaves a data key, and one that starts with another
-// keyring, on another machine or after a loss, can not unwrap it. It also
-// unwraps one data key of each key-encryption key in use that it finds among a
-// thousand that a rotation has still to move.
-func (v *Vault) CheckKeys(ctx context.Context) error {
-	dek, err := v.dataKey(ctx, keyringOf, Consent, true)
-	if err != nil {
-		return fmt.Errorf("check keyring: stored evidence can not be read: %w", err)
-	}
-	clear(dek)
-	checked := map[string]bool{}
-	for not, limit := range map[string]int{"": 1, v.keys.Primary(): 1000} {
-		rows, err := v.index.DataKeysNotUnder(ctx, not, limit)
-		if err != nil {
-			return fmt.Errorf("check keyring: %w", err)
-		}
-		for _, k := range rows {
-			if checked[k.KeyID] {
-				continue
-			}
-			checked[k.KeyID] = true
-			dek, err := v.keys.Unwrap(ctx, k.KeyID, k.Wrapped, wrapAD(k.Session, k.Class))
-			if err != nil {
-				return fmt.Errorf("check keyring: stored evidence can not be read: %w", err)
-			}
-			clear(dek)
-		}
-	}
-	return nil
-}
-
 // wrapAD binds a wrapped data key to its session and class.
 func wrapAD(session string, c Class) []byte {
 	return append([]byte("proofline vault v1 data key"), binding{session, c, "-"}.bytes()...)
@@ -236,7 +253,7 @@ func (v *Vault) dataKey(ctx context.Context, session string, c Class, create boo
 	if err := (binding{session, c, "-"}).check(); err != nil {
 		return nil, err
 	}
-	k, err := v.index.GetDataKey(ctx, session, c)
+	k, err := v.keyIndex.GetDataKey(ctx, session, c)
 	if errors.Is(err, ErrNotFound) && create {
 		dek := make([]byte, dekSize)
 		rand.Read(dek)
@@ -245,7 +262,7 @@ func (v *Vault) dataKey(ctx context.Context, session string, c Class, create boo
 		if werr != nil {
 			return nil, fmt.Errorf("wrap data key: %w", werr)
 		}
-		k, err = v.index.PutDataKey(ctx, DataKey{Session: session, Class: c, KeyID: id, Wrapped: wrapped, CreatedAt: v.now()})
+		k, err = v.keyIndex.PutDataKey(ctx, DataKey{Session: session, Class: c, KeyID: id, Wrapped: wrapped, CreatedAt: v.now()})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get data key: %w", err)
@@ -261,52 +278,4 @@ func (v *Vault) dataKey(ctx context.Context, session string, c Class, create boo
 		return nil, fmt.Errorf("data key of %d bytes: %w", len(dek), ErrCorrupt)
 	}
 	return dek, nil
-}
-
-// encryption is the reader of an object's stored bytes.
-type encryption struct {
-	*io.PipeReader
-	sum     hash.Hash
-	plain   int64
-	readErr error // of the plaintext, after which trying again is no use
-	done    chan struct{}
-}
-
-func newEncryption(r io.Reader, dek []byte, b binding) *encryption {
-	pr, pw := io.Pipe()
-	e := &encryption{PipeReader: pr, sum: sha256.New(), done: make(chan struct{})}
-	go func() {
-		defer close(e.done)
-		pw.CloseWithError(e.run(pw, r, dek, b))
-	}()
-	return e
-}
-
-func (e *encryption) run(w io.Writer, r io.Reader, dek []byte, b binding) error {
-	enc, err := encrypt(io.MultiWriter(w, e.sum), dek, b)
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		e.plain += int64(n)
-		if _, werr := enc.Write(buf[:n]); werr != nil {
-			return werr
-		}
-		if err == io.EOF {
-			return enc.Close()
-		}
-		if err != nil {
-			e.readErr = err
-			return fmt.Errorf("read plaintext: %w", err)
-		}
-	}
-}
-
-// Close stops the encryption and waits for it; only then may its fields be read.
-func (e *encryption) Close() error {
-	err := e.PipeReader.Close()
-	<-e.done
-	return err
 }

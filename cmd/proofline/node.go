@@ -86,13 +86,13 @@ func (s settings) open(ctx context.Context, o ...session.Option) (_ *node, err e
 // openKeyring loads the keyring and makes one at the very first start. Where
 // evidence is stored already a new key could read none of it, and would only
 // hide that the old one is missing.
-func (s settings) openKeyring(ctx context.Context, index storage.Index) (*storage.LocalKeys, error) {
+func (s settings) openKeyring(ctx context.Context, index storage.KeyIndex) (*storage.LocalKeys, error) {
 	path := s.keyringFile()
 	keys, err := storage.LoadKeyFile(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return keys, err
 	}
-	stored, err := index.DataKeysNotUnder(ctx, "", 1)
+	stored, err := index.KeysInUse(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for stored evidence: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,9 +16,6 @@ import (
 func RunIndex(t *testing.T, open func(t *testing.T) storage.Index) {
 	ctx := context.Background()
 	t0 := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	key := func(session, id, wrapped string) storage.DataKey {
-		return storage.DataKey{Session: session, Class: storage.CaptureImage, KeyID: id, Wrapped: []byte(wrapped), CreatedAt: t0}
-	}
 	object := func(id, session string, at time.Time) storage.Object {
 		return storage.Object{ID: id, Session: session, Class: storage.CaptureImage, Kind: "selfie", Key: "v1/" + id,
 			CreatedAt: at, RetainUntil: at.Add(time.Hour)}
@@ -36,86 +32,6 @@ func RunIndex(t *testing.T, open func(t *testing.T) storage.Index) {
 			t.Fatalf("error is %v, want %v", err, want)
 		}
 	}
-
-	t.Run("writers that race for a data key all get the winner's", func(t *testing.T) {
-		ix := open(t)
-		got := make([]string, 8)
-		var wg sync.WaitGroup
-		for i := range got {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				k, err := ix.PutDataKey(ctx, key("ses_a", "k1", fmt.Sprint("wrapped-", i)))
-				if err != nil {
-					t.Error(err)
-				}
-				got[i] = string(k.Wrapped)
-			}()
-		}
-		wg.Wait()
-		stored, err := ix.GetDataKey(ctx, "ses_a", storage.CaptureImage)
-		must(t, err)
-		for _, g := range got {
-			if g != string(stored.Wrapped) {
-				t.Fatalf("a writer got %q, stored is %q", g, stored.Wrapped)
-			}
-		}
-		if stored.KeyID != "k1" || !stored.CreatedAt.Equal(t0) || !stored.DestroyedAt.IsZero() {
-			t.Fatalf("stored row is %+v", stored)
-		}
-	})
-
-	t.Run("a destroyed key stays destroyed", func(t *testing.T) {
-		ix := open(t)
-		_, err := ix.PutDataKey(ctx, key("ses_a", "k1", "secret"))
-		must(t, err)
-		must(t, ix.DestroyDataKey(ctx, "ses_a", storage.CaptureImage, t0.Add(time.Minute)))
-		must(t, ix.DestroyDataKey(ctx, "ses_a", storage.CaptureImage, t0.Add(time.Hour)))
-		k, err := ix.PutDataKey(ctx, key("ses_a", "k1", "again"))
-		must(t, err)
-		if len(k.Wrapped) != 0 || !k.DestroyedAt.Equal(t0.Add(time.Minute)) {
-			t.Fatalf("row after destroy and put: %+v", k)
-		}
-		wantErr(t, ix.RewrapDataKey(ctx, "k1", key("ses_a", "k2", "rewrapped")), storage.ErrNotFound)
-	})
-
-	t.Run("destroying a key that never was keeps the class from coming back", func(t *testing.T) {
-		ix := open(t)
-		_, err := ix.GetDataKey(ctx, "ses_a", storage.CaptureImage)
-		wantErr(t, err, storage.ErrNotFound)
-		must(t, ix.DestroyDataKey(ctx, "ses_a", storage.CaptureImage, t0))
-		k, err := ix.PutDataKey(ctx, key("ses_a", "k1", "late"))
-		must(t, err)
-		if len(k.Wrapped) != 0 || k.DestroyedAt.IsZero() {
-			t.Fatalf("row is %+v", k)
-		}
-	})
-
-	t.Run("a rotation lists what is left and replaces only what it saw", func(t *testing.T) {
-		ix := open(t)
-		for _, s := range []string{"ses_c", "ses_a", "ses_b"} {
-			_, err := ix.PutDataKey(ctx, key(s, "k1", "w-"+s))
-			must(t, err)
-		}
-		must(t, ix.DestroyDataKey(ctx, "ses_b", storage.CaptureImage, t0))
-		left, err := ix.DataKeysNotUnder(ctx, "k2", 10)
-		must(t, err)
-		if len(left) != 2 || left[0].Session != "ses_a" || left[1].Session != "ses_c" || string(left[1].Wrapped) != "w-ses_c" {
-			t.Fatalf("left: %+v", left)
-		}
-		must(t, ix.RewrapDataKey(ctx, "k1", key("ses_a", "k2", "new")))
-		wantErr(t, ix.RewrapDataKey(ctx, "k1", key("ses_a", "k3", "stale")), storage.ErrNotFound)
-		k, err := ix.GetDataKey(ctx, "ses_a", storage.CaptureImage)
-		must(t, err)
-		if k.KeyID != "k2" || string(k.Wrapped) != "new" {
-			t.Fatalf("row is %+v", k)
-		}
-		left, err = ix.DataKeysNotUnder(ctx, "k2", 1)
-		must(t, err)
-		if len(left) != 1 || left[0].Session != "ses_c" {
-			t.Fatalf("left: %+v", left)
-		}
-	})
 
 	t.Run("an object is written, committed and listed", func(t *testing.T) {
 		ix := open(t)
@@ -176,7 +92,7 @@ func RunIndex(t *testing.T, open func(t *testing.T) storage.Index) {
 		now := t0.Add(time.Hour + time.Minute) // obj_3 and obj_1, the latter to the millisecond
 		ids := func(now time.Time, limit int) string {
 			t.Helper()
-			list, err := ix.Expired(ctx, now, limit)
+			list, err := ix.ClaimExpired(ctx, now, now, limit)
 			must(t, err)
 			s := ""
 			for _, o := range list {
@@ -215,12 +131,115 @@ func RunIndex(t *testing.T, open func(t *testing.T) storage.Index) {
 		must(t, ix.PutObject(ctx, object("obj_1", "ses_a", t0)))
 		must(t, ix.PutObject(ctx, object("obj_2", "ses_a", t0.Add(-2*time.Hour))))
 		must(t, ix.PutObject(ctx, object("obj_3", "ses_b", t0)))
-		must(t, ix.ExpireObjects(ctx, "ses_a", storage.CaptureImage, t0))
+		n, err := ix.ExpireObjects(ctx, "ses_a", storage.CaptureImage, t0)
+		must(t, err)
+		if n != 1 {
+			t.Errorf("%d rows were brought forward", n)
+		}
 		for id, want := range map[string]time.Time{"obj_1": t0, "obj_2": t0.Add(-time.Hour), "obj_3": t0.Add(time.Hour)} {
 			o, err := ix.GetObject(ctx, id)
 			must(t, err)
 			if !o.RetainUntil.Equal(want) {
 				t.Errorf("%s is retained until %v, want %v", id, o.RetainUntil, want)
+			}
+		}
+	})
+
+	t.Run("each sweeper claims objects of its own, and those of a dead one come back", func(t *testing.T) {
+		ix := open(t)
+		for i := range 6 {
+			must(t, ix.PutObject(ctx, object(fmt.Sprint("obj_", i), "ses_a", t0)))
+		}
+		now := t0.Add(2 * time.Hour)
+		seen := map[string]bool{}
+		for range 3 {
+			list, err := ix.ClaimExpired(ctx, now, now.Add(time.Minute), 2)
+			must(t, err)
+			for _, o := range list {
+				if seen[o.ID] {
+					t.Fatalf("%s was claimed twice", o.ID)
+				}
+				seen[o.ID] = true
+			}
+		}
+		if len(seen) != 6 {
+			t.Fatalf("claimed: %v", seen)
+		}
+		list, err := ix.ClaimExpired(ctx, now.Add(time.Minute), now.Add(time.Hour), 10)
+		must(t, err)
+		if len(list) != 6 {
+			t.Fatalf("%d came back", len(list))
+		}
+	})
+
+	t.Run("what is live and what was deleted is listed apart", func(t *testing.T) {
+		ix := open(t)
+		for i, id := range []string{"obj_1", "obj_2", "obj_3"} {
+			o := object(id, "ses_a", t0.Add(time.Duration(i)*time.Second))
+			o.Region = "eu"
+			must(t, ix.PutObject(ctx, o))
+			if id != "obj_2" { // is being written
+				o.CommittedAt, o.SHA256 = t0, "ab"
+				must(t, ix.CommitObject(ctx, o))
+			}
+		}
+		live, err := ix.LiveObjects(ctx, "", 10)
+		must(t, err)
+		if len(live) != 2 || live[0].ID != "obj_1" || live[1].ID != "obj_3" || live[0].Region != "eu" {
+			t.Fatalf("live: %+v", live)
+		}
+		if live, err = ix.LiveObjects(ctx, "obj_1", 1); err != nil || len(live) != 1 || live[0].ID != "obj_3" {
+			t.Fatalf("second page: %+v, %v", live, err)
+		}
+		must(t, ix.DeleteObject(ctx, "obj_1", t0.Add(time.Minute)))
+		must(t, ix.DeleteObject(ctx, "obj_2", t0.Add(time.Minute)))
+		gone, err := ix.DeletedObjects(ctx, "ses_a", storage.CaptureImage)
+		must(t, err)
+		if len(gone) != 1 || gone[0].ID != "obj_1" || gone[0].SHA256 != "ab" {
+			t.Fatalf("deleted: %+v", gone)
+		}
+	})
+
+	t.Run("an erasure is begun once, listed until it is certified, and found again", func(t *testing.T) {
+		ix := open(t)
+		must(t, ix.BeginErasure(ctx, "ses_b", storage.CaptureImage, t0))
+		must(t, ix.BeginErasure(ctx, "ses_a", storage.Consent, t0.Add(time.Second)))
+		must(t, ix.BeginErasure(ctx, "ses_b", storage.CaptureImage, t0.Add(time.Hour)))
+		for _, want := range []bool{false, true} {
+			known, err := ix.KnowErasure(ctx, "ses_c", storage.CaptureImage, t0.Add(2*time.Second))
+			must(t, err)
+			if known != want {
+				t.Fatalf("known: %v", known)
+			}
+		}
+		open, err := ix.OpenErasures(ctx, t0.Add(time.Minute), 10)
+		must(t, err)
+		if len(open) != 3 || open[0].Session != "ses_b" || !open[0].BegunAt.Equal(t0) {
+			t.Fatalf("open: %+v", open)
+		}
+		must(t, ix.EndErasure(ctx, "ses_b", storage.CaptureImage, t0.Add(time.Minute)))
+		wantErr(t, ix.EndErasure(ctx, "ses_b", storage.Outcome, t0), storage.ErrNotFound)
+		if open, err = ix.OpenErasures(ctx, t0.Add(1500*time.Millisecond), 10); err != nil || len(open) != 1 || open[0].Session != "ses_a" {
+			t.Fatalf("open: %+v, %v", open, err)
+		}
+		all, err := ix.Erasures(ctx, "", "", 2)
+		must(t, err)
+		if len(all) != 2 || all[0].Session != "ses_a" || all[1].Session != "ses_b" || all[1].CertifiedAt.IsZero() {
+			t.Fatalf("all: %+v", all)
+		}
+		if all, err = ix.Erasures(ctx, all[1].Session, all[1].Class, 2); err != nil || len(all) != 1 || all[0].Session != "ses_c" {
+			t.Fatalf("second page: %+v, %v", all, err)
+		}
+	})
+
+	t.Run("the mark is what was set last", func(t *testing.T) {
+		ix := open(t)
+		for _, want := range []int64{0, 7, 3} {
+			if want > 0 {
+				must(t, ix.SetMark(ctx, want))
+			}
+			if got, err := ix.Mark(ctx); err != nil || got != want {
+				t.Fatalf("mark %d, %v, want %d", got, err, want)
 			}
 		}
 	})

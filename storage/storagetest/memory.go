@@ -4,6 +4,8 @@ package storagetest
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -16,16 +18,34 @@ type keyID struct {
 	class   storage.Class
 }
 
-// MemoryIndex is a storage.Index in memory, for tests of what stands on one.
+// MemoryIndex is a storage.Index and a storage.KeyIndex in memory, for tests of
+// what stands on one.
 type MemoryIndex struct {
-	mu      sync.Mutex
-	keys    map[keyID]storage.DataKey
-	objects map[string]storage.Object
+	mu       sync.Mutex
+	keys     map[keyID]storage.DataKey
+	seq      int64
+	objects  map[string]storage.Object
+	erasures map[keyID]storage.Erasure
+	held     map[string]bool
+	mark     int64
 }
+
+var (
+	_ storage.Index    = (*MemoryIndex)(nil)
+	_ storage.KeyIndex = (*MemoryIndex)(nil)
+)
 
 // NewMemoryIndex returns an empty index.
 func NewMemoryIndex() *MemoryIndex {
-	return &MemoryIndex{keys: map[keyID]storage.DataKey{}, objects: map[string]storage.Object{}}
+	return &MemoryIndex{keys: map[keyID]storage.DataKey{}, objects: map[string]storage.Object{},
+		erasures: map[keyID]storage.Erasure{}, held: map[string]bool{}}
+}
+
+// Hold places or lifts a legal hold.
+func (m *MemoryIndex) Hold(session string, on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.held[session] = on
 }
 
 // PutDataKey implements storage.Index.
@@ -53,7 +73,7 @@ func (m *MemoryIndex) GetDataKey(_ context.Context, session string, c storage.Cl
 }
 
 // DestroyDataKey implements storage.Index.
-func (m *MemoryIndex) DestroyDataKey(_ context.Context, session string, c storage.Class, at time.Time) error {
+func (m *MemoryIndex) DestroyDataKey(_ context.Context, session string, c storage.Class, at time.Time) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := keyID{session, c}
@@ -61,15 +81,17 @@ func (m *MemoryIndex) DestroyDataKey(_ context.Context, session string, c storag
 	if !ok {
 		k = storage.DataKey{Session: session, Class: c, CreatedAt: at}
 	}
+	lived := ok && k.DestroyedAt.IsZero()
 	for i := range k.Wrapped {
 		k.Wrapped[i] = 0
 	}
 	k.Wrapped = nil
 	if k.DestroyedAt.IsZero() {
-		k.DestroyedAt = at
+		m.seq++
+		k.DestroyedAt, k.Seq = at, m.seq
 	}
 	m.keys[id] = k
-	return nil
+	return lived, nil
 }
 
 // RewrapDataKey implements storage.Index.
@@ -86,13 +108,30 @@ func (m *MemoryIndex) RewrapDataKey(_ context.Context, oldKeyID string, k storag
 	return nil
 }
 
-// DataKeysNotUnder implements storage.Index.
-func (m *MemoryIndex) DataKeysNotUnder(_ context.Context, id string, limit int) ([]storage.DataKey, error) {
+// KeysInUse implements storage.KeyIndex.
+func (m *MemoryIndex) KeysInUse(_ context.Context) ([]storage.KeyUse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := map[string]int64{}
+	for _, k := range m.keys {
+		if k.DestroyedAt.IsZero() {
+			n[k.KeyID]++
+		}
+	}
+	var out []storage.KeyUse
+	for _, id := range slices.Sorted(maps.Keys(n)) {
+		out = append(out, storage.KeyUse{KeyID: id, Live: n[id]})
+	}
+	return out, nil
+}
+
+// DataKeysUnder implements storage.KeyIndex.
+func (m *MemoryIndex) DataKeysUnder(_ context.Context, id string, limit int) ([]storage.DataKey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []storage.DataKey
 	for _, k := range m.keys {
-		if k.DestroyedAt.IsZero() && k.KeyID != id {
+		if k.DestroyedAt.IsZero() && k.KeyID == id {
 			out = append(out, k)
 		}
 	}
@@ -104,6 +143,30 @@ func (m *MemoryIndex) DataKeysNotUnder(_ context.Context, id string, limit int) 
 	})
 	return out[:min(limit, len(out))], nil
 }
+
+// Destroyed implements storage.KeyIndex.
+func (m *MemoryIndex) Destroyed(_ context.Context, after int64, limit int) ([]storage.DataKey, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []storage.DataKey
+	for _, k := range m.keys {
+		if k.Seq > after {
+			out = append(out, k)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Seq < out[j].Seq })
+	return out[:min(limit, len(out))], nil
+}
+
+// LastDestroyed implements storage.KeyIndex.
+func (m *MemoryIndex) LastDestroyed(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seq, nil
+}
+
+// Scrub implements storage.KeyIndex; memory was overwritten already.
+func (m *MemoryIndex) Scrub(context.Context) error { return nil }
 
 // PutObject implements storage.Index.
 func (m *MemoryIndex) PutObject(_ context.Context, o storage.Object) error {
@@ -165,26 +228,151 @@ func (m *MemoryIndex) FailDelete(_ context.Context, id, reason string, after tim
 	})
 }
 
+// DeletedObjects implements storage.Index.
+func (m *MemoryIndex) DeletedObjects(_ context.Context, session string, c storage.Class) ([]storage.Object, error) {
+	out := m.find(func(o storage.Object) bool {
+		return o.Session == session && o.Class == c && !o.DeletedAt.IsZero() && !o.CommittedAt.IsZero()
+	})
+	sort.Slice(out, func(i, j int) bool { return out[i].CreatedAt.Before(out[j].CreatedAt) })
+	return out, nil
+}
+
+// LiveObjects implements storage.Index.
+func (m *MemoryIndex) LiveObjects(_ context.Context, after string, limit int) ([]storage.Object, error) {
+	out := m.find(func(o storage.Object) bool {
+		return o.ID > after && o.DeletedAt.IsZero() && !o.CommittedAt.IsZero()
+	})
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out[:min(limit, len(out))], nil
+}
+
 // ExpireObjects implements storage.Index.
-func (m *MemoryIndex) ExpireObjects(_ context.Context, session string, c storage.Class, at time.Time) error {
+func (m *MemoryIndex) ExpireObjects(_ context.Context, session string, c storage.Class, at time.Time) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	n := 0
 	for id, o := range m.objects {
 		if o.Session == session && o.Class == c && o.DeletedAt.IsZero() && o.RetainUntil.After(at) {
 			o.RetainUntil = at
 			m.objects[id] = o
+			n++
 		}
 	}
+	return n, nil
+}
+
+// ClaimExpired implements storage.Index.
+func (m *MemoryIndex) ClaimExpired(_ context.Context, now, until time.Time, limit int) ([]storage.Object, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []storage.Object
+	for _, o := range m.objects {
+		if o.DeletedAt.IsZero() && !o.RetainUntil.After(now) && !o.DeleteAfter.After(now) && !m.held[o.Session] {
+			out = append(out, o)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].RetainUntil.Before(out[j].RetainUntil) })
+	out = out[:min(limit, len(out))]
+	for i := range out {
+		out[i].DeleteAfter = until
+		m.objects[out[i].ID] = out[i]
+	}
+	return out, nil
+}
+
+// BeginErasure implements storage.Index.
+func (m *MemoryIndex) BeginErasure(_ context.Context, session string, c storage.Class, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := keyID{session, c}
+	if _, ok := m.erasures[id]; ok {
+		return nil
+	}
+	if m.held[session] {
+		return storage.ErrHeld
+	}
+	m.erasures[id] = storage.Erasure{Session: session, Class: c, BegunAt: at}
 	return nil
 }
 
-// Expired implements storage.Index.
-func (m *MemoryIndex) Expired(_ context.Context, now time.Time, limit int) ([]storage.Object, error) {
-	out := m.find(func(o storage.Object) bool {
-		return o.DeletedAt.IsZero() && !o.RetainUntil.After(now) && !o.DeleteAfter.After(now)
+// KnowErasure implements storage.Index.
+func (m *MemoryIndex) KnowErasure(_ context.Context, session string, c storage.Class, at time.Time) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := keyID{session, c}
+	_, known := m.erasures[id]
+	if !known {
+		m.erasures[id] = storage.Erasure{Session: session, Class: c, BegunAt: at}
+	}
+	return known, nil
+}
+
+// EndErasure implements storage.Index.
+func (m *MemoryIndex) EndErasure(_ context.Context, session string, c storage.Class, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.erasures[keyID{session, c}]
+	if !ok {
+		return storage.ErrNotFound
+	}
+	e.CertifiedAt = at
+	m.erasures[keyID{session, c}] = e
+	return nil
+}
+
+// Erasures implements storage.Index.
+func (m *MemoryIndex) Erasures(_ context.Context, session string, c storage.Class, limit int) ([]storage.Erasure, error) {
+	out := m.erased(func(e storage.Erasure) bool {
+		return e.Session > session || e.Session == session && e.Class > c
 	})
-	sort.Slice(out, func(i, j int) bool { return out[i].RetainUntil.Before(out[j].RetainUntil) })
 	return out[:min(limit, len(out))], nil
+}
+
+// OpenErasures implements storage.Index.
+func (m *MemoryIndex) OpenErasures(_ context.Context, before time.Time, limit int) ([]storage.Erasure, error) {
+	out := m.erased(func(e storage.Erasure) bool { return e.CertifiedAt.IsZero() && e.BegunAt.Before(before) })
+	sort.SliceStable(out, func(i, j int) bool { return out[i].BegunAt.Before(out[j].BegunAt) })
+	return out[:min(limit, len(out))], nil
+}
+
+func (m *MemoryIndex) erased(want func(storage.Erasure) bool) []storage.Erasure {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []storage.Erasure
+	for _, e := range m.erasures {
+		if want(e) {
+			out = append(out, e)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Session != out[j].Session {
+			return out[i].Session < out[j].Session
+		}
+		return out[i].Class < out[j].Class
+	})
+	return out
+}
+
+// Held implements storage.Index.
+func (m *MemoryIndex) Held(_ context.Context, session string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held[session], nil
+}
+
+// Mark implements storage.Index.
+func (m *MemoryIndex) Mark(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mark, nil
+}
+
+// SetMark implements storage.Index.
+func (m *MemoryIndex) SetMark(_ context.Context, seq int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mark = seq
+	return nil
 }
 
 func (m *MemoryIndex) find(want func(storage.Object) bool) []storage.Object {
