@@ -162,6 +162,8 @@ func documentCode(f Format) string {
 		return "I"
 	case MRVA, MRVB:
 		return "V"
+	case EULicence, NALicence:
+		return "DL"
 	}
 	return "P"
 }

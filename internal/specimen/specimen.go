@@ -44,7 +44,7 @@ var Formats = []Format{TD3, TD1, TD2, MRVA, MRVB}
 // SizeMM is the nominal width and height in millimetres.
 func (f Format) SizeMM() (w, h float64) {
 	switch f {
-	case TD1:
+	case TD1, EULicence, NALicence:
 		return 85.60, 53.98
 	case TD2, MRVB:
 		return 105, 74
@@ -66,6 +66,7 @@ type Options struct {
 	NoGhost   bool       // leave out the small second portrait
 	Expired   bool       // the date of expiry lies before Reference
 	Reference time.Time  // "today" of the issuing office; zero is ReferenceDate
+	Tamper    *Tamper    // nil: the zones agree
 }
 
 // ReferenceDate is the day from which dates of issue and expiry are counted
@@ -92,6 +93,7 @@ type SideTruth struct {
 	Portrait *photo.Rect `json:"portrait,omitempty"`
 	Ghost    *photo.Rect `json:"ghost,omitempty"`
 	MRZ      *photo.Rect `json:"mrz,omitempty"` // tight around the printed lines
+	Barcode  *photo.Rect `json:"barcode,omitempty"`
 }
 
 // Truth is everything a test may want to compare a reading with.
@@ -99,8 +101,10 @@ type Truth struct {
 	Format    Format      `json:"format"`
 	Person    string      `json:"person"` // id of the portrait; "" when drawn
 	Identity  Identity    `json:"identity"`
-	Lines     []string    `json:"lines"` // of the machine readable zone
+	Lines     []string    `json:"lines"` // of the machine readable zone; none on driving licences
 	MRZSide   string      `json:"mrz_side"`
+	Payload   []byte      `json:"payload,omitempty"` // of the barcode
+	Tamper    *Tamper     `json:"tamper,omitempty"`
 	Sides     []SideTruth `json:"sides"`
 	StateName string      `json:"state_name"`
 }
@@ -138,12 +142,13 @@ type Specimen struct {
 // Front is the side with the portrait.
 func (s *Specimen) Front() *image.RGBA { return s.front }
 
-// Back is the other side, nil for everything but a card of format TD1.
+// Back is the other side, nil for everything but cards of format TD1 and North
+// American licences.
 func (s *Specimen) Back() *image.RGBA { return s.back }
 
 // MRZSide is the side that carries the machine readable zone.
 func (s *Specimen) MRZSide() *image.RGBA {
-	if s.back != nil {
+	if s.Truth.MRZSide == "back" {
 		return s.back
 	}
 	return s.front
@@ -173,11 +178,19 @@ func New(seed int64, o Options) (*Specimen, error) {
 		return nil, err
 	}
 	id := inventIdentity(seed, o, st, person)
-	lines, err := machineLines(o.Format, id)
+	printed, machine, coded, err := o.Tamper.apply(seed, o.Format, id)
 	if err != nil {
 		return nil, fmt.Errorf("draw specimen: %w", err)
 	}
-	s := &Specimen{Seed: seed, Truth: Truth{Format: o.Format, Identity: id, Lines: lines, StateName: st.Name}}
+	s := &Specimen{Seed: seed, Truth: Truth{Format: o.Format, Identity: printed, StateName: st.Name, Tamper: o.Tamper}}
+	if o.Format == NALicence {
+		s.Truth.Payload = payload(coded)
+	}
+	if !o.Format.licence() {
+		if s.Truth.Lines, err = machineLines(o.Format, machine); err != nil {
+			return nil, fmt.Errorf("draw specimen: %w", err)
+		}
+	}
 	if person != nil {
 		s.Truth.Person = person.ID
 	}
@@ -222,6 +235,29 @@ func (s *Specimen) draw(o Options, st *state, p *Person) error {
 		front.roundCorners(3.18)
 	case MRVA, MRVB:
 		sheet.visa(o.Format)
+	case EULicence:
+		s.Truth.MRZSide = ""
+		sheet.euLicence()
+		front.roundCorners(3.18)
+	case NALicence:
+		s.Truth.MRZSide = ""
+		sheet.naLicence()
+		back, err := newCanvas(w, h, o.DPI, "back")
+		if err != nil {
+			return err
+		}
+		reverse := *sheet
+		reverse.canvas = back
+		if err := reverse.licenceBack(s.Truth.Payload); err != nil {
+			return err
+		}
+		if back.err != nil {
+			return back.err
+		}
+		front.roundCorners(3.18)
+		back.roundCorners(3.18)
+		s.back = back.img
+		s.Truth.Sides = []SideTruth{front.truth, back.truth}
 	default:
 		sheet.passport()
 	}
