@@ -87,6 +87,12 @@ func OpenCheckpoint(msg []byte, v note.Verifier) (Checkpoint, error) {
 	return c, nil
 }
 
+// Name is how a published copy of the checkpoint is called: copies sort by size,
+// and two different logs of one size have two names.
+func (c Checkpoint) Name() string {
+	return fmt.Sprintf("%020d-%x", c.Size, c.Root[:8])
+}
+
 var errCheckpoint = errors.New("checkpoint is not of the form origin, size, root")
 
 func parseCheckpoint(text string) (Checkpoint, error) {

@@ -21,11 +21,14 @@ type checkpointLine struct {
 // Export writes the log as JSON Lines: a header, every checkpoint as
 // {"checkpoint":"…"}, then every entry in its canonical form, whose line
 // without the newline is the very leaf that was hashed.
-func Export(w io.Writer, checkpoints [][]byte, entries iter.Seq2[[]byte, error]) error {
+func Export(w io.Writer, checkpoints, entries iter.Seq2[[]byte, error]) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	// A bufio.Writer keeps its first error for Flush.
 	_, _ = b.WriteString(exportHeader + "\n")
-	for _, c := range checkpoints {
+	for c, err := range checkpoints {
+		if err != nil {
+			return fmt.Errorf("export checkpoints: %w", err)
+		}
 		line, err := json.Marshal(checkpointLine{string(c)})
 		if err != nil {
 			return fmt.Errorf("export checkpoint: %w", err)
@@ -47,29 +50,29 @@ func Export(w io.Writer, checkpoints [][]byte, entries iter.Seq2[[]byte, error])
 	return nil
 }
 
-// maxCheckpoints bounds what ReadExport keeps in memory: one a minute for a
-// year and a half, about 200 MB in the worst case and 20 MB in practice.
-const maxCheckpoints = 1 << 20
-
-// ReadExport reads what Export wrote: the checkpoints at once, the entries as
-// they are asked for. It checks no signature; give the result to Verify.
-func ReadExport(r io.Reader) (checkpoints [][]byte, entries iter.Seq2[[]byte, error], err error) {
+// ReadExport reads what Export wrote, as it is asked for: first all checkpoints,
+// then the entries. It checks no signature; give the result to Verify, which
+// reads them in that order.
+func ReadExport(r io.Reader) (checkpoints, entries iter.Seq2[[]byte, error], err error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 4096), MaxEntryBytes+1)
 	if !s.Scan() || s.Text() != exportHeader {
 		return nil, nil, errors.Join(errors.New("not an audit export of version 1"), s.Err())
 	}
-	more := false
-	for more = s.Scan(); more && bytes.HasPrefix(s.Bytes(), []byte(`{"checkpoint":`)); more = s.Scan() {
-		var c checkpointLine
-		if err := json.Unmarshal(s.Bytes(), &c); err != nil {
-			return nil, nil, fmt.Errorf("read exported checkpoint: %w", err)
-		}
-		if checkpoints = append(checkpoints, []byte(c.Checkpoint)); len(checkpoints) > maxCheckpoints {
-			return nil, nil, fmt.Errorf("export holds more than %d checkpoints", maxCheckpoints)
+	more := s.Scan()
+	checkpoints = func(yield func([]byte, error) bool) {
+		for ; more && bytes.HasPrefix(s.Bytes(), []byte(`{"checkpoint":`)); more = s.Scan() {
+			var c checkpointLine
+			if err := json.Unmarshal(s.Bytes(), &c); err != nil {
+				yield(nil, fmt.Errorf("read exported checkpoint: %w", err))
+				return
+			}
+			if !yield([]byte(c.Checkpoint), nil) {
+				return
+			}
 		}
 	}
-	return checkpoints, func(yield func([]byte, error) bool) {
+	entries = func(yield func([]byte, error) bool) {
 		for ; more; more = s.Scan() {
 			if !yield(s.Bytes(), nil) {
 				return
@@ -78,5 +81,6 @@ func ReadExport(r io.Reader) (checkpoints [][]byte, entries iter.Seq2[[]byte, er
 		if err := s.Err(); err != nil {
 			yield(nil, err)
 		}
-	}, nil
+	}
+	return checkpoints, entries, nil
 }

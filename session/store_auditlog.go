@@ -87,78 +87,162 @@ func (s *Store) Checkpoint(ctx context.Context, signer note.Signer) (audit.Check
 
 // LastCheckpoint returns the newest signed checkpoint, or ErrNotFound.
 func (s *Store) LastCheckpoint(ctx context.Context) ([]byte, error) {
-	var msg []byte
-	err := s.queryRow(ctx, "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1").Scan(&msg)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read last checkpoint: %w", err)
-	}
-	return msg, nil
+	_, msg, err := s.checkpoint(ctx, 0)
+	return msg, err
 }
 
-// Checkpoints returns every signed checkpoint, smallest first.
-func (s *Store) Checkpoints(ctx context.Context) ([][]byte, error) {
-	return list(ctx, s, "read checkpoints", func(r scanner) ([]byte, error) {
-		v, err := scanBody(r)
-		return v.b, err
-	}, "SELECT size, note FROM checkpoints ORDER BY size")
+// Checkpoints iterates over the signed checkpoints of at most upTo entries,
+// smallest first, in pages.
+func (s *Store) Checkpoints(ctx context.Context, upTo int64) iter.Seq2[[]byte, error] {
+	const page = 1000
+	return func(yield func([]byte, error) bool) {
+		after := int64(-1)
+		for {
+			notes, err := list(ctx, s, "read checkpoints", scanBody, "SELECT size, note FROM checkpoints WHERE size > ? AND size <= ? ORDER BY size LIMIT ?", after, upTo, page)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, n := range notes {
+				if !yield(n.b, nil) {
+					return
+				}
+				after = n.n
+			}
+			if len(notes) < page {
+				return
+			}
+		}
+	}
 }
 
-// VerifyAudit checks the whole log against its checkpoints and its head.
+// StoreCheckpoints names the store's own checkpoints in audit reports.
+const StoreCheckpoints = "the session store"
+
+// VerifyAudit checks the whole log against its head and its own checkpoints.
 func (s *Store) VerifyAudit(ctx context.Context, verifier string) (audit.Report, error) {
-	// Head first: what is appended meanwhile is beyond it and not looked at.
+	return s.VerifyAuditWith(ctx, verifier, nil)
+}
+
+// VerifyAuditWith is VerifyAudit with further sources of checkpoints, which must
+// hold none that is signed after the call, and tells seen of its progress.
+func (s *Store) VerifyAuditWith(ctx context.Context, verifier string, seen func(done, total int64), more ...audit.Source) (audit.Report, error) {
+	// The newest checkpoint is read before the head and the head before the
+	// entries, so each is covered by what is read after it. What is appended or
+	// signed meanwhile is not looked at.
+	newest, _, err := s.checkpoint(ctx, 0)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return audit.Report{}, err
+	}
 	head, err := s.AuditHead(ctx)
 	if err != nil {
 		return audit.Report{}, err
 	}
-	notes, err := s.Checkpoints(ctx)
-	if err != nil {
-		return audit.Report{}, err
-	}
-	v, err := note.NewVerifier(verifier)
-	if err != nil {
-		return audit.Report{}, fmt.Errorf("audit public key: %w", err)
-	}
-	// A checkpoint signed after the head was read moves the end forward.
-	if n := len(notes); n > 0 {
-		if c, err := audit.OpenCheckpoint(notes[n-1], v); err == nil && c.Size > head.Size() {
-			if head, err = s.AuditHead(ctx); err != nil {
-				return audit.Report{}, err
-			}
-		}
-	}
+	own := audit.Source{Name: StoreCheckpoints, Checkpoints: s.Checkpoints(ctx, newest)}
 	entries := s.AuditLog(ctx, 0, head.Size())
 	if head.Size() == 0 {
 		entries = s.AuditLog(ctx, 0, 0)
 	}
-	return audit.Verify(entries, notes, verifier, head)
+	if seen != nil {
+		read, done := entries, int64(0)
+		entries = func(yield func([]byte, error) bool) {
+			for b, err := range read {
+				done++
+				seen(done, head.Size())
+				if !yield(b, err) {
+					return
+				}
+			}
+		}
+	}
+	return audit.Verify(entries, verifier, head, append([]audit.Source{own}, more...)...)
 }
 
-// ProveAudit makes the inclusion proof of an entry under the newest checkpoint
-// that holds it.
-func (s *Store) ProveAudit(ctx context.Context, seq int64) (audit.Proof, error) {
-	var size int64
-	var msg, body []byte
-	err := s.queryRow(ctx, "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size DESC LIMIT 1", seq).Scan(&size, &msg)
+// checkpoint returns the newest checkpoint of at least so many entries.
+func (s *Store) checkpoint(ctx context.Context, atLeast int64) (size int64, msg []byte, err error) {
+	err = s.queryRow(ctx, "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size DESC LIMIT 1", atLeast).Scan(&size, &msg)
 	if errors.Is(err, sql.ErrNoRows) {
-		return audit.Proof{}, fmt.Errorf("checkpoint that holds audit entry %d: %w", seq, ErrNotFound)
-	}
-	if err == nil {
-		err = s.queryRow(ctx, "SELECT body FROM audit_entries WHERE seq = ?", seq).Scan(&body)
+		return 0, nil, ErrNotFound
 	}
 	if err != nil {
-		return audit.Proof{}, fmt.Errorf("read audit entry %d: %w", seq, err)
+		return 0, nil, fmt.Errorf("read checkpoint: %w", err)
 	}
-	return audit.Prove(body, seq, msg, size, s.auditNodes(ctx))
+	return size, msg, nil
 }
 
-// auditNodes reads tree nodes for proofs.
+// AuditEntry returns one entry, or ErrNotFound.
+func (s *Store) AuditEntry(ctx context.Context, seq int64) (audit.Entry, error) {
+	var b []byte
+	err := s.queryRow(ctx, "SELECT body FROM audit_entries WHERE seq = ?", seq).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return audit.Entry{}, fmt.Errorf("audit entry %d: %w", seq, ErrNotFound)
+	}
+	if err != nil {
+		return audit.Entry{}, fmt.Errorf("read audit entry %d: %w", seq, err)
+	}
+	return audit.ParseEntry(b)
+}
+
+// ProveAudit shows entries under the newest checkpoint, and that its log extends
+// the signed logs of the earlier sizes. ErrNotFound: an entry is not under a
+// checkpoint yet, or there is none of such a size.
+func (s *Store) ProveAudit(ctx context.Context, entries []audit.Entry, earlier ...int64) (audit.Proof, error) {
+	need := int64(0)
+	for _, e := range entries {
+		need = max(need, e.Seq+1)
+	}
+	for _, size := range earlier {
+		need = max(need, size)
+	}
+	size, msg, err := s.checkpoint(ctx, need)
+	if err != nil {
+		return audit.Proof{}, fmt.Errorf("checkpoint that covers %d audit entries: %w", need, err)
+	}
+	return s.proveUnder(ctx, size, msg, entries, earlier)
+}
+
+// ProveAuditAt is ProveAudit under the checkpoint of exactly size entries.
+func (s *Store) ProveAuditAt(ctx context.Context, size int64, entries []audit.Entry, earlier ...int64) (audit.Proof, error) {
+	msg, err := s.checkpointAt(ctx, size)
+	if err != nil {
+		return audit.Proof{}, err
+	}
+	return s.proveUnder(ctx, size, msg, entries, earlier)
+}
+
+func (s *Store) checkpointAt(ctx context.Context, size int64) (msg []byte, err error) {
+	err = s.queryRow(ctx, "SELECT note FROM checkpoints WHERE size = ?", size).Scan(&msg)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("checkpoint of %d audit entries: %w", size, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	return msg, nil
+}
+
+func (s *Store) proveUnder(ctx context.Context, size int64, msg []byte, entries []audit.Entry, earlier []int64) (audit.Proof, error) {
+	notes := map[int64][]byte{}
+	for _, e := range earlier {
+		var err error
+		if notes[e], err = s.checkpointAt(ctx, e); err != nil {
+			return audit.Proof{}, err
+		}
+	}
+	return audit.NewProver(msg, size, s.auditNodes(ctx)).Prove(entries, notes)
+}
+
+// auditNodes reads tree nodes for proofs, each once: proofs of neighbours share
+// most of theirs.
 func (s *Store) auditNodes(ctx context.Context) tlog.HashReader {
+	known := map[int64]tlog.Hash{}
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		out := make([]tlog.Hash, len(indexes))
 		for i, x := range indexes {
+			if h, ok := known[x]; ok {
+				out[i] = h
+				continue
+			}
 			var b []byte
 			if err := s.queryRow(ctx, "SELECT hash FROM audit_hashes WHERE idx = ?", x).Scan(&b); err != nil {
 				return nil, fmt.Errorf("read audit node %d: %w", x, err)
@@ -167,6 +251,7 @@ func (s *Store) auditNodes(ctx context.Context) tlog.HashReader {
 				return nil, fmt.Errorf("audit node %d has %d bytes", x, len(b))
 			}
 			out[i] = tlog.Hash(b)
+			known[x] = out[i]
 		}
 		return out, nil
 	})

@@ -131,35 +131,6 @@ func (n *node) Close() error {
 	return errors.Join(errs...)
 }
 
-// signEvery signs a checkpoint of the audit log on a schedule, and a last one
-// when the returned function is called.
-func (n *node) signEvery(d time.Duration) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	sign := func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		if _, _, err := n.store.Checkpoint(ctx, n.signer); err != nil && !errors.Is(err, context.Canceled) {
-			n.log.Error("sign audit checkpoint", "error", err)
-		}
-	}
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(d)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				sign(context.WithoutCancel(ctx))
-				return
-			case <-tick.C:
-				sign(ctx)
-			}
-		}
-	}()
-	return func() { cancel(); <-done }
-}
-
 // sameSigner refuses a key that did not sign the log so far: with two keys in
 // turn the log could not be verified with either.
 func sameSigner(ctx context.Context, store *session.Store, signer note.Signer) error {

@@ -196,7 +196,7 @@ func TestAnAuditKeyThatDidNotSignTheLogIsRefused(t *testing.T) {
 	if err := n.store.Audit(ctx, audit.Entry{Actor: "operator:cli", Action: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	n.signEvery(time.Hour)()
+	n.signEvery(time.Hour, newPublisher(n.blobs, n.signer, auditSettings{Publish: time.Hour, Keep: time.Hour}))()
 	n.Close()
 	for _, name := range []string{auditKeyName, auditKeyName + ".pub"} {
 		if err := os.Remove(filepath.Join(s.DataDir, name)); err != nil {

@@ -137,7 +137,11 @@ func (s settings) run(ctx context.Context, r roles) error {
 			}
 		}()
 	}
-	stopSigning := n.signEvery(time.Minute)
+	copies, err := s.openPublisher(ctx, n)
+	if err != nil {
+		return err
+	}
+	stopSigning := n.signEvery(signInterval, copies)
 	defer stopSigning()
 	if !r.api {
 		stopServing, err := s.serveMetrics(n, queue, registry)

@@ -27,6 +27,7 @@ type settings struct {
 	Queue    queueSettings    `embed:"" prefix:"queue."`
 	Storage  storageSettings  `embed:"" prefix:"storage."`
 	Keys     keySettings      `embed:"" prefix:"keys."`
+	Audit    auditSettings    `embed:"" prefix:"audit."`
 	Worker   workerSettings   `embed:"" prefix:"worker."`
 	Webhook  webhookSettings  `embed:"" prefix:"webhook."`
 	Operator operatorSettings `embed:"" prefix:"operator."`
@@ -172,6 +173,15 @@ func (s settings) validate(alone bool) error {
 	}
 	if s.Webhook.Timeout < time.Second || s.Webhook.Timeout > time.Minute {
 		add("webhook.timeout must be 1s to 1m")
+	}
+	if s.Audit.Publish < time.Second || s.Audit.Publish > 24*time.Hour {
+		add("audit.publish must be 1s to 24h")
+	}
+	if s.Audit.Keep < time.Hour || s.Audit.Keep > 100*365*24*time.Hour {
+		add("audit.keep must be 1h to 876000h (100 years): a locked checkpoint can not be deleted before")
+	}
+	if s.Audit.Bucket != "" && s.Storage.Driver != "s3" {
+		add("audit.bucket is set but storage.driver is %s", s.Storage.Driver)
 	}
 	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
 		add("worker.concurrency must be 0 to 256")
