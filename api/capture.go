@@ -158,7 +158,7 @@ func (a *api) rules(ctx context.Context, ses *session.Session) (*policy.Policy, 
 // Cards carry half of what is read on their back (the MRZ of TD1, barcodes), so
 // they need both sides whatever the cell lists.
 func needs(rules *policy.Policy, ses *session.Session, documentType string) []string {
-	cell := rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
+	cell := rules.Cell(ses.ContextFor(documentType))
 	card := documentType != "" && documentType != "passport"
 	out := []string{}
 	for _, k := range policy.EvidenceKinds {
@@ -214,7 +214,7 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 	for _, t := range types {
 		s.Documents = append(s.Documents, client.DocumentChoice{Type: t, Needs: needs(rules, ses, t)})
 	}
-	cell := rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: documentType})
+	cell := rules.Cell(ses.ContextFor(documentType))
 	if d, ok := cell.Retention["capture_image"]; ok {
 		s.RetainDays = int((time.Duration(d) + 24*time.Hour - 1) / (24 * time.Hour))
 	}

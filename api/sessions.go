@@ -146,7 +146,7 @@ func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput
 // to repeat after a crash in between.
 func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*session.Session, error) {
 	key, b := apiKey(ctx), in.Body
-	cell := a.deps.Policy.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType})
+	cell := a.deps.Policy.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals})
 	ttl := time.Duration(cell.Expires)
 	if b.ExpiresIn > 0 {
 		ttl = time.Duration(b.ExpiresIn) * time.Second
@@ -158,7 +158,7 @@ func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*
 	by := session.Actor{Role: session.Service, ID: key.ID}
 	ses, err := a.deps.Store.Create(ctx, session.New{
 		Tenant: key.Tenant, PolicyName: a.deps.Policy.Name, PolicyVersion: a.deps.Policy.Version, PolicyHash: a.deps.Policy.Hash(),
-		Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType,
+		Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals,
 		ExternalRef: b.ExternalRef, Locale: b.Locale, MaxAttempts: attempts, TTL: ttl,
 		Actor: by, IdempotencyKey: unique,
 	})
@@ -298,7 +298,7 @@ func shown(s *session.Session) client.Session {
 	out := client.Session{
 		ID: s.ID, State: string(s.State), Version: s.Version, Attempt: s.Attempt, MaxAttempts: s.MaxAttempts,
 		Policy: s.PolicyName, PolicyVersion: s.PolicyVersion, PolicyHash: s.PolicyHash,
-		Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType,
+		Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType, Signals: s.Signals,
 		ExternalRef: s.ExternalRef, CorrelationID: s.CorrelationID, Locale: s.Locale,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, ExpiresAt: s.ExpiresAt,
 	}

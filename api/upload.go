@@ -232,7 +232,7 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 	}
 	defer a.gates.Release(1)
 	began := time.Now()
-	c := policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: ses.DocumentType}
+	c := ses.Context()
 	if c.DocumentType == "" {
 		c.DocumentType = in.DocumentType
 	}
@@ -293,7 +293,7 @@ func (a *api) keep(ctx context.Context, ses *session.Session, in *uploadInput, j
 	if err != nil {
 		return fmt.Errorf("keep photo: %w", err)
 	}
-	cell := rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: ses.DocumentType})
+	cell := rules.Cell(ses.Context())
 	retain, err := cell.RetainUntil("capture_image", a.now())
 	if err != nil {
 		return fmt.Errorf("keep photo: %w", err)

@@ -10,7 +10,9 @@ type NewSession struct {
 	DocumentType string            `json:"document_type,omitempty" enum:"passport,id_card,residence_permit,driving_licence" doc:"Fixes the kind of document; left out, the person chooses."`
 	Locale       string            `json:"locale,omitempty" maxLength:"35" doc:"Language of the capture page (BCP 47), e.g. de."`
 	Claims       map[string]string `json:"claims,omitempty" maxProperties:"32" doc:"What you know of the person, to be compared with the document: surname, given_names, birth_date, document_number, expiry_date, issuing_state, nationality, sex; dates as 1974-08-12. Stored encrypted."`
-	ExpiresIn    int               `json:"expires_in,omitempty" minimum:"60" maximum:"2592000" doc:"Seconds until the session expires unless submitted; the policy's value when left out."`
+	// Signals are risk signals, which the policy's step-up rules react to.
+	Signals   map[string]float64 `json:"signals,omitempty" maxProperties:"16" doc:"Risk signals for the policy's step-up rules: velocity (sessions in 24 h), distance_km, device_risk (0 to 1), account_age_days, prior_rejections, prior_approvals, amount. Facts about the transaction, no personal data."`
+	ExpiresIn int                `json:"expires_in,omitempty" minimum:"60" maximum:"2592000" doc:"Seconds until the session expires unless submitted; the policy's value when left out."`
 }
 
 // Created answers the creation of a session. The token and the link that
@@ -32,26 +34,27 @@ type Link struct {
 
 // Session is what a relying service may know of a session.
 type Session struct {
-	ID            string     `json:"id"`
-	State         string     `json:"state" enum:"initiated,capture_in_progress,submitted,pending_review,approved,rejected,expired,needs_resubmission"`
-	Version       int64      `json:"version" doc:"Grows with every change; also the ETag."`
-	Attempt       int        `json:"attempt"`
-	MaxAttempts   int        `json:"max_attempts"`
-	Policy        string     `json:"policy"`
-	PolicyVersion string     `json:"policy_version"`
-	PolicyHash    string     `json:"policy_hash"`
-	Segment       string     `json:"segment,omitempty"`
-	Jurisdiction  string     `json:"jurisdiction,omitempty"`
-	DocumentType  string     `json:"document_type,omitempty"`
-	ExternalRef   string     `json:"external_ref,omitempty"`
-	CorrelationID string     `json:"correlation_id"`
-	Locale        string     `json:"locale,omitempty"`
-	ConsentAt     *time.Time `json:"consent_at,omitempty"`
-	CreatedAt     time.Time  `json:"created_at"`
-	UpdatedAt     time.Time  `json:"updated_at"`
-	ExpiresAt     time.Time  `json:"expires_at"`
-	SubmittedAt   *time.Time `json:"submitted_at,omitempty"`
-	Decision      *Decision  `json:"decision,omitempty"`
+	ID            string             `json:"id"`
+	State         string             `json:"state" enum:"initiated,capture_in_progress,submitted,pending_review,approved,rejected,expired,needs_resubmission"`
+	Version       int64              `json:"version" doc:"Grows with every change; also the ETag."`
+	Attempt       int                `json:"attempt"`
+	MaxAttempts   int                `json:"max_attempts"`
+	Policy        string             `json:"policy"`
+	PolicyVersion string             `json:"policy_version"`
+	PolicyHash    string             `json:"policy_hash"`
+	Segment       string             `json:"segment,omitempty"`
+	Jurisdiction  string             `json:"jurisdiction,omitempty"`
+	DocumentType  string             `json:"document_type,omitempty"`
+	Signals       map[string]float64 `json:"signals,omitempty"`
+	ExternalRef   string             `json:"external_ref,omitempty"`
+	CorrelationID string             `json:"correlation_id"`
+	Locale        string             `json:"locale,omitempty"`
+	ConsentAt     *time.Time         `json:"consent_at,omitempty"`
+	CreatedAt     time.Time          `json:"created_at"`
+	UpdatedAt     time.Time          `json:"updated_at"`
+	ExpiresAt     time.Time          `json:"expires_at"`
+	SubmittedAt   *time.Time         `json:"submitted_at,omitempty"`
+	Decision      *Decision          `json:"decision,omitempty"`
 }
 
 // Decision is the latest decision on a session.

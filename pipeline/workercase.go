@@ -143,7 +143,7 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 	}
 	c := Case{
 		Documents: map[string][]byte{}, Attempt: row.Attempt, AsOf: ses.SubmittedAt,
-		Context:      policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: ses.DocumentType},
+		Context:      ses.Context(),
 		NoBiometrics: ses.Consent == nil || !slices.Contains(ses.Consent.Scope, "biometric"),
 	}
 	if c.Claims, err = w.claims(ctx, ses.ID); err != nil {

@@ -131,6 +131,14 @@ func (d *Duration) UnmarshalYAML(b []byte) error {
 	return err
 }
 
+// String is the form that a policy file has: whole days where they are.
+func (d Duration) String() string {
+	if day := 24 * time.Hour; d != 0 && time.Duration(d)%day == 0 {
+		return strconv.Itoa(int(time.Duration(d)/day)) + "d"
+	}
+	return time.Duration(d).String()
+}
+
 // MarshalJSON writes the text form of time.Duration.
 func (d Duration) MarshalJSON() ([]byte, error) {
 	return json.Marshal(time.Duration(d).String())

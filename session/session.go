@@ -24,6 +24,8 @@ type Session struct {
 	Segment       string `json:"segment,omitempty"`
 	Jurisdiction  string `json:"jurisdiction,omitempty"`
 	DocumentType  string `json:"document_type,omitempty"`
+	// Signals are the risk signals stated at creation.
+	Signals policy.Signals `json:"signals,omitempty"`
 
 	CorrelationID string `json:"correlation_id"`
 	// ExternalRef is the relying service's own opaque id for the case.
@@ -41,11 +43,25 @@ type Session struct {
 	ttl time.Duration
 }
 
+// Context is what selects the session's rules in its policy.
+func (s *Session) Context() policy.Context {
+	return policy.Context{Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType, Signals: s.Signals}
+}
+
+// ContextFor is Context with the document that the person chose where the
+// session leaves it open.
+func (s *Session) ContextFor(documentType string) policy.Context {
+	c := s.Context()
+	c.DocumentType = documentType
+	return c
+}
+
 // New is what Create needs. Tenant and the policy fields are required.
 type New struct {
 	Tenant                                string
 	PolicyName, PolicyVersion, PolicyHash string
 	Segment, Jurisdiction, DocumentType   string
+	Signals                               policy.Signals
 	// CorrelationID ties log lines, tasks and webhooks together; made when empty.
 	CorrelationID string
 	ExternalRef   string

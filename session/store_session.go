@@ -16,15 +16,15 @@ import (
 
 const sessionColumns = `id, tenant, state, version, attempt, max_attempts, policy_name, policy_version, policy_hash,
 	segment, jurisdiction, document_type, correlation_id, external_ref, locale, consent, decision,
-	ttl, created_at, updated_at, expires_at, submitted_at`
+	ttl, created_at, updated_at, expires_at, submitted_at, signals`
 
 func scanSession(r scanner) (*Session, error) {
 	var s Session
-	var consent, decision string
+	var consent, decision, signals string
 	var ttl, created, updated, expires, submitted int64
 	err := r.Scan(&s.ID, &s.Tenant, &s.State, &s.Version, &s.Attempt, &s.MaxAttempts, &s.PolicyName, &s.PolicyVersion, &s.PolicyHash,
 		&s.Segment, &s.Jurisdiction, &s.DocumentType, &s.CorrelationID, &s.ExternalRef, &s.Locale, &consent, &decision,
-		&ttl, &created, &updated, &expires, &submitted)
+		&ttl, &created, &updated, &expires, &submitted, &signals)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -42,6 +42,11 @@ func scanSession(r scanner) (*Session, error) {
 	if decision != "" {
 		if err := json.Unmarshal([]byte(decision), &s.Decision); err != nil {
 			return nil, fmt.Errorf("decode decision: %w", err)
+		}
+	}
+	if signals != "" {
+		if err := json.Unmarshal([]byte(signals), &s.Signals); err != nil {
+			return nil, fmt.Errorf("decode signals: %w", err)
 		}
 	}
 	return &s, nil
@@ -85,6 +90,9 @@ func (n *New) check() error {
 			return err
 		}
 	}
+	if err := n.Signals.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	return nil
 }
 
@@ -107,19 +115,27 @@ func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 		ses := &Session{
 			ID: id, Tenant: n.Tenant, State: Initiated, Version: 1, Attempt: 1, MaxAttempts: n.MaxAttempts,
 			PolicyName: n.PolicyName, PolicyVersion: n.PolicyVersion, PolicyHash: n.PolicyHash,
-			Segment: n.Segment, Jurisdiction: n.Jurisdiction, DocumentType: n.DocumentType,
+			Segment: n.Segment, Jurisdiction: n.Jurisdiction, DocumentType: n.DocumentType, Signals: n.Signals,
 			CorrelationID: n.CorrelationID, ExternalRef: n.ExternalRef, Locale: n.Locale,
 			CreatedAt: tx.Now, UpdatedAt: tx.Now, ExpiresAt: tx.Now.Add(n.TTL), ttl: n.TTL,
 		}
 		if ses.CorrelationID == "" {
 			ses.CorrelationID = strings.TrimPrefix(id, SessionPrefix)
 		}
+		signals := ""
+		if len(n.Signals) > 0 {
+			b, err := json.Marshal(n.Signals)
+			if err != nil {
+				return fmt.Errorf("encode signals: %w", err)
+			}
+			signals = string(b)
+		}
 		key := sql.NullString{String: n.IdempotencyKey, Valid: n.IdempotencyKey != ""}
-		rows, err := tx.exec(`INSERT INTO sessions (`+sessionColumns+`, idempotency_key) VALUES (`+marks(23)+`)
+		rows, err := tx.exec(`INSERT INTO sessions (`+sessionColumns+`, idempotency_key) VALUES (`+marks(24)+`)
 			ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`,
 			id, n.Tenant, Initiated, 1, 1, n.MaxAttempts, n.PolicyName, n.PolicyVersion, n.PolicyHash,
 			n.Segment, n.Jurisdiction, n.DocumentType, ses.CorrelationID, n.ExternalRef, n.Locale, "", "",
-			n.TTL.Microseconds(), micros(tx.Now), micros(tx.Now), micros(ses.ExpiresAt), 0, key)
+			n.TTL.Microseconds(), micros(tx.Now), micros(tx.Now), micros(ses.ExpiresAt), 0, signals, key)
 		if err != nil {
 			return err
 		}
