@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ func TestRotationMovesDataKeysAndLeavesObjects(t *testing.T) {
 	v := storage.NewVault(blobs, old, index, func() time.Time { return noon })
 	a, b := put(t, v, "ses_a", "a", noon.Add(time.Hour)), put(t, v, "ses_b", "b", noon.Add(time.Hour))
 
-	id, err := storage.AddKey(path)
+	id, err := addPrimary(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestAKeyThatHalfARotationStillNeedsIsMissedAtStart(t *testing.T) {
 	v := storage.NewVault(blobs, keys, index, func() time.Time { return noon })
 	put(t, v, "ses_a", "a", noon.Add(time.Hour))
 	put(t, v, "ses_b", "b", noon.Add(time.Hour))
-	if _, err := storage.AddKey(path); err != nil {
+	if _, err := addPrimary(path); err != nil {
 		t.Fatal(err)
 	}
 	both, err := storage.LoadKeyFile(path)
@@ -186,5 +187,80 @@ func TestASecondMachineWithAKeyringOfItsOwnIsRefused(t *testing.T) {
 	var missing *storage.MissingKeysError
 	if err := start(second); !errors.As(err, &missing) {
 		t.Fatalf("no evidence is stored yet, but will be: %v", err)
+	}
+}
+
+// addPrimary adds a key to a file and makes it the primary one.
+func addPrimary(path string) (string, error) {
+	f, err := storage.OpenKeyFile(ctx, path, nil, false)
+	if err != nil {
+		return "", err
+	}
+	id, err := f.Add(ctx)
+	if err != nil {
+		return "", err
+	}
+	return id, f.Promote(ctx, id)
+}
+
+func TestAKeyIsAddedBesideThePrimaryPromotedAndRemoved(t *testing.T) {
+	path := t.TempDir() + "/keys"
+	server, err := storage.OpenKeyFile(ctx, path, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command, err := storage.OpenKeyFile(ctx, path, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := server.Primary()
+	added, err := command.Add(ctx)
+	if err != nil || command.Primary() != old || len(command.IDs()) != 2 {
+		t.Fatalf("primary %s, keys %v: %v", command.Primary(), command.IDs(), err)
+	}
+	if err := command.Promote(ctx, added); err != nil || command.Primary() != added {
+		t.Fatal(command.Primary(), err)
+	}
+	// A server that runs since before meets the new key and finds it.
+	id, wrapped, _ := command.Wrap(ctx, []byte("dek"), nil)
+	if got, err := server.Unwrap(ctx, id, wrapped, nil); err != nil || string(got) != "dek" || server.Primary() != added {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if err := command.Remove(ctx, added); err == nil {
+		t.Fatal("the primary key was removed")
+	}
+	if err := command.Remove(ctx, old); err != nil || len(command.IDs()) != 1 {
+		t.Fatal(command.IDs(), err)
+	}
+	var unknown *storage.UnknownKeyError
+	if err := command.Promote(ctx, old); !errors.As(err, &unknown) {
+		t.Fatal(err)
+	}
+	if i, err := os.Stat(path); err != nil || i.Mode().Perm() != 0o600 {
+		t.Fatal(i.Mode(), err)
+	}
+}
+
+func TestTwoCommandsThatAddKeysAtOnceLoseNone(t *testing.T) {
+	path := t.TempDir() + "/keys"
+	if _, err := storage.OpenKeyFile(ctx, path, nil, true); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			f, err := storage.OpenKeyFile(ctx, path, nil, false)
+			if err == nil {
+				_, err = f.Add(ctx)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	l, err := storage.LoadKeyFile(path)
+	if err != nil || len(l.IDs()) != 9 {
+		t.Fatal(l.IDs(), err)
 	}
 }
