@@ -11,7 +11,7 @@ import (
 // Remark is something about a valid policy that its author should know. Parse
 // refuses what is wrong; a remark is what is right but worth a second look.
 type Remark struct {
-	Kind  string `json:"kind"`  // weaker, guess, unknown_measure, unused
+	Kind  string `json:"kind"`  // unreachable, weaker, guess, unknown_measure, unused
 	Where string `json:"where"` // defaults, or the cell
 	Text  string `json:"text"`
 }
@@ -30,6 +30,10 @@ func (p *Policy) Remarks() []Remark {
 		}
 		add := func(kind, format string, a ...any) {
 			out = append(out, Remark{kind, where, fmt.Sprintf(format, a...)})
+		}
+		m := own.Match.normal()
+		if got := p.Cell(Context{Segment: m.Segment, Jurisdiction: m.Jurisdiction, DocumentType: m.DocumentType}); i > 0 && got.Match.normal() != m {
+			add("unreachable", "cases that it names fall under %s", got.Name)
 		}
 		for _, code := range slices.Sorted(maps.Keys(own.Actions)) {
 			info, _ := own.info(code)

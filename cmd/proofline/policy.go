@@ -3,18 +3,24 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/proofline/proofline/policy"
 )
 
 type policyCmd struct {
-	Check policyCheckCmd `cmd:"" help:"Say whether a policy file can be used, and why not."`
-	Show  policyShowCmd  `cmd:"" help:"Print the shipped policy, to start your own from."`
-	Codes policyCodesCmd `cmd:"" help:"List the reason codes."`
+	Check    policyCheckCmd    `cmd:"" help:"Say whether a policy file can be used, why not, and what deserves a second look."`
+	Show     policyShowCmd     `cmd:"" help:"Print the shipped policy, to start your own from."`
+	Schema   policySchemaCmd   `cmd:"" help:"Print the JSON Schema of policy files, for editors."`
+	Explain  policyExplainCmd  `cmd:"" help:"Say which cell and which step-up rules apply to a case."`
+	Diff     policyDiffCmd     `cmd:"" help:"Compare the rules of two policies."`
+	Simulate policySimulateCmd `cmd:"" help:"Decide past cases by another policy and compare."`
+	Codes    policyCodesCmd    `cmd:"" help:"List the reason codes."`
 }
 
 type policyCheckCmd struct {
 	File string `arg:"" help:"Policy file." type:"existingfile"`
+	JSON bool   `name:"json" help:"Write one JSON object."`
 }
 
 func (c *policyCheckCmd) Run() error {
@@ -22,17 +28,20 @@ func (c *policyCheckCmd) Run() error {
 	if err != nil {
 		return exitError{code: 3, msg: err.Error()}
 	}
-	guesses := 0
-	for _, cell := range append([]policy.Cell{p.Defaults}, p.Cells...) {
-		for _, t := range cell.Thresholds {
-			if t.Basis == "guess" {
-				guesses++
-			}
-		}
+	remarks := p.Remarks()
+	if c.JSON {
+		return writeJSON(os.Stdout, struct {
+			Name    string          `json:"name"`
+			Version string          `json:"version"`
+			Hash    string          `json:"sha256"`
+			Cells   int             `json:"cells"`
+			Remarks []policy.Remark `json:"remarks"`
+		}{p.Name, p.Version, p.Hash(), len(p.Cells), remarks})
 	}
 	fmt.Printf("policy %s version %s is usable: %d cells besides the defaults, hash %s\n", p.Name, p.Version, len(p.Cells), p.Hash())
-	if guesses > 0 {
-		fmt.Printf("%d thresholds have no measured error rate (basis: guess)\n", guesses)
+	fmt.Println("proved: every cell is selected for the cases it names, every data class has a retention, every reason code leads to an action, more risk never asks for less")
+	for _, r := range remarks {
+		fmt.Printf("%-15s %s: %s\n", strings.ReplaceAll(r.Kind, "_", " "), r.Where, r.Text)
 	}
 	return nil
 }
