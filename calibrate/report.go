@@ -31,7 +31,7 @@ const fewSubjects = 10
 func Summarise(set string, trials []Trial, targets []float64, rounds int) Report {
 	s := Of(trials)
 	r := Report{
-		Set: set, Subjects: subjects(trials), Genuine: s.Genuine(), Impostor: s.Impostor(), Failures: s.Failures(),
+		Set: set, Subjects: People(trials), Genuine: s.Genuine(), Impostor: s.Impostor(), Failures: s.Failures(),
 		AUC: s.AUC(), EER: s.EER(),
 	}
 	by := func(statistic func(*Scores) float64) Interval {
@@ -52,7 +52,8 @@ func Summarise(set string, trials []Trial, targets []float64, rounds int) Report
 	return r
 }
 
-func subjects(trials []Trial) int {
+// People counts the subjects of trials.
+func People(trials []Trial) int {
 	seen := map[string]bool{}
 	for _, t := range trials {
 		seen[t.A], seen[t.B] = true, true

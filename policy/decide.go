@@ -60,7 +60,11 @@ type Decision struct {
 	Policy        string `json:"policy"`
 	PolicyVersion string `json:"policy_version"`
 	PolicyHash    string `json:"policy_hash"`
-	Cell          string `json:"cell"`
+	// Calibrations names what the policy's target rates were resolved through;
+	// the hash covers them.
+	Calibrations []CalibrationRef `json:"calibrations,omitempty"`
+
+	Cell string `json:"cell"`
 	// StepUps names the rules that asked for more because of risk signals.
 	StepUps []string `json:"step_ups,omitempty"`
 	Attempt int      `json:"attempt"`
@@ -82,7 +86,7 @@ func (c Cell) Judge(f Finding) Finding {
 	f.Codes, f.Verdict = nil, Pass
 	for i := range f.Measures {
 		m := &f.Measures[i]
-		m.Threshold, m.Bound, m.Verdict, m.Code, m.Hint = nil, "", "", "", ""
+		m.Threshold, m.Bound, m.Verdict, m.Code, m.Hint, m.LLR = nil, "", "", "", "", nil
 		for _, t := range c.rules(m.Name, f.Subject) {
 			bound, failed := t.Min, false
 			m.Bound = "min"
@@ -94,8 +98,14 @@ func (c Cell) Judge(f Finding) Finding {
 			}
 			v := *bound
 			m.Threshold, m.Verdict = &v, Pass
+			if t.calibration != nil && !t.foreign(f) && !math.IsNaN(m.Value) {
+				if llr, ok := t.calibration.LLR(m.Value, f.Measured); ok {
+					m.LLR = &llr
+				}
+			}
 			// A value that is no number was not measured; it passes nothing.
-			if math.IsNaN(m.Value) {
+			// Nor does a score of another model than the calibrated one.
+			if math.IsNaN(m.Value) || t.foreign(f) {
 				m.Verdict = NotEvaluated
 				f.Verdict = worse(f.Verdict, NotEvaluated)
 				break
@@ -196,7 +206,7 @@ func (p *Policy) Decide(in Input) Decision {
 	}
 	d := Decision{
 		Codes: []Code{}, Reasons: cell.reasons(findings),
-		Policy: p.Name, PolicyVersion: p.Version, PolicyHash: p.hash,
+		Policy: p.Name, PolicyVersion: p.Version, PolicyHash: p.hash, Calibrations: p.CalibrationRefs(),
 		Cell: cell.Name, StepUps: cell.Fired, Attempt: in.Attempt,
 	}
 	if d.Reasons == nil {

@@ -52,6 +52,9 @@ type Measure struct {
 	Verdict   Verdict  `json:"verdict,omitempty"`
 	Code      Code     `json:"code,omitempty"`
 	Hint      string   `json:"hint,omitempty"` // text key of the remediation
+	// LLR is what the value weighs as evidence: the base-10 logarithm of its
+	// likelihood ratio, where the calibration of its threshold gives one.
+	LLR *float64 `json:"llr,omitempty"`
 }
 
 // Assertion is a statement by a stage that no threshold decides, such as

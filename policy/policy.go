@@ -31,6 +31,8 @@ type Policy struct {
 	// Defaults apply to every case; a cell overrides what it names.
 	Defaults Cell   `yaml:"defaults" json:"defaults"`
 	Cells    []Cell `yaml:"cells" json:"cells,omitempty"`
+	// Calibrations resolve the targets that thresholds name.
+	Calibrations []Calibration `yaml:"calibrations" json:"calibrations,omitempty"`
 
 	hash string
 }
@@ -98,11 +100,16 @@ type Threshold struct {
 	Subjects []string `yaml:"subjects" json:"subjects,omitempty"` // empty: all
 	Min      *float64 `yaml:"min" json:"min,omitempty"`
 	Max      *float64 `yaml:"max" json:"max,omitempty"`
-	Code     Code     `yaml:"code" json:"code"`
-	Rank     int      `yaml:"rank" json:"rank,omitempty"`
+	// TargetFMR stands in for Min: the false match rate that the calibration of
+	// the measure gives the bound for.
+	TargetFMR *float64 `yaml:"target_fmr" json:"target_fmr,omitempty"`
+	Code      Code     `yaml:"code" json:"code"`
+	Rank      int      `yaml:"rank" json:"rank,omitempty"`
 	// Basis says where the number comes from: "measured: …" with the error
 	// rate and the data, or "guess".
 	Basis string `yaml:"basis" json:"basis"`
+
+	calibration *Calibration // that TargetFMR was resolved through
 }
 
 // Duration is a time.Duration that also reads days ("30d").
@@ -221,6 +228,9 @@ func parseUnder(b []byte, k catalogue) (*Policy, error) {
 	p.Defaults.catalogue = &k
 	for i := range p.Cells {
 		p.Cells[i].catalogue = &k
+	}
+	if err := p.calibrate(); err != nil {
+		return nil, err
 	}
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -366,7 +376,7 @@ func (c Cell) validateThresholds(where string) error {
 			return fmt.Errorf("%s: measure and basis are required", at)
 		}
 		if (t.Min == nil) == (t.Max == nil) {
-			return fmt.Errorf("%s: give either min or max", at)
+			return fmt.Errorf("%s: give either min or max, or a target_fmr", at)
 		}
 		for _, v := range []*float64{t.Min, t.Max} {
 			if v != nil && (math.IsNaN(*v) || math.IsInf(*v, 0)) {

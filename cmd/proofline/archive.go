@@ -116,12 +116,9 @@ func (a *archive) text(ctx context.Context, hash string) ([]byte, error) {
 
 // current is the configured policy, archived.
 func (s settings) current(ctx context.Context, a *archive) (*policy.Policy, error) {
-	text := policy.DefaultYAML()
-	if s.Policy.File != "" {
-		var err error
-		if text, err = os.ReadFile(s.Policy.File); err != nil {
-			return nil, fmt.Errorf("read policy: %w", err)
-		}
+	text, err := s.policyText()
+	if err != nil {
+		return nil, err
 	}
 	p, err := policy.Parse(text)
 	if err != nil {

@@ -153,9 +153,17 @@ func (e evalFlags) rows() ([]*row, error) {
 
 // read returns the bytes of the file that the row names under key.
 func (e evalFlags) read(r *row, key string) ([]byte, error) {
-	name := r.text(key)
+	b, err := e.readFile(r.text(key))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return b, nil
+}
+
+// readFile returns the bytes of a file below the root.
+func (e evalFlags) readFile(name string) ([]byte, error) {
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return nil, fmt.Errorf("%s %q is not a path below the root", key, name)
+		return nil, fmt.Errorf("%q is not a path below the root", name)
 	}
 	return readBounded(filepath.Join(e.Root, filepath.FromSlash(name)))
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -47,7 +49,8 @@ type modelSettings struct {
 }
 
 type policySettings struct {
-	File string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
+	File        string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
+	Calibration string `help:"Calibration that the policy's target_fmr is resolved through, made by eval face --calibration; the one that ships for the models' profile when empty." placeholder:"FILE.json"`
 }
 
 type storeSettings struct {
@@ -112,10 +115,53 @@ func (e engineSettings) modelsDir() string {
 }
 
 func (e engineSettings) policy() (*policy.Policy, error) {
-	if e.Policy.File == "" {
-		return policy.Default(), nil
+	text, err := e.policyText()
+	if err != nil {
+		return nil, err
 	}
-	return policy.Load(e.Policy.File)
+	p, err := policy.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", e.Policy.File, err)
+	}
+	return p, nil
+}
+
+// policyText is the configured policy with the calibration of its targets in
+// it: the text that the archive keeps means the same under any later release.
+func (e engineSettings) policyText() ([]byte, error) {
+	text := policy.DefaultYAML()
+	var err error
+	if e.Policy.File != "" {
+		if text, err = readPolicyFile(e.Policy.File); err != nil {
+			return nil, fmt.Errorf("read policy: %w", err)
+		}
+	}
+	if !bytes.Contains(text, []byte("target_fmr")) {
+		return text, nil
+	}
+	var calibration []byte
+	if e.Policy.Calibration != "" {
+		calibration, err = readPolicyFile(e.Policy.Calibration)
+	} else {
+		calibration, err = policy.ShippedCalibration(firstNonEmpty(e.Models.Profile, models.Default))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read calibration: %w", err)
+	}
+	return policy.WithCalibration(text, calibration)
+}
+
+func readPolicyFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, policy.MaxFileBytes+1))
+	if err == nil && len(b) > policy.MaxFileBytes {
+		err = fmt.Errorf("%s is larger than %d bytes", path, policy.MaxFileBytes)
+	}
+	return b, err
 }
 
 func (s settings) storeDSN() string {
