@@ -23,7 +23,7 @@ func shippedDefault(t testing.TB) Calibration {
 // withTarget is the shipped policy with another target for a match.
 func withTarget(t *testing.T, target string) []byte {
 	t.Helper()
-	was := "target_fmr: 1e-3,"
+	was := "target_fmr: 0.001,"
 	text := string(DefaultYAML())
 	if !strings.Contains(text, was) {
 		t.Fatalf("the shipped policy has no %q", was)
