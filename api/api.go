@@ -73,6 +73,8 @@ type Vault interface {
 	Put(ctx context.Context, ref storage.Ref, r io.Reader, retain time.Time) (storage.Object, error)
 	Open(ctx context.Context, o storage.Object) (io.ReadCloser, error)
 	Remove(ctx context.Context, o storage.Object) error
+	// HasRegion tells whether evidence can be kept in a region of residency.
+	HasRegion(name string) bool
 }
 
 // Gate judges one photo at once by the rules of the session's cell;

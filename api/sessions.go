@@ -147,6 +147,10 @@ func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput
 func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*session.Session, error) {
 	key, b := apiKey(ctx), in.Body
 	cell := a.deps.Policy.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals})
+	// Better no session than one whose photos would have to lie somewhere else.
+	if !a.deps.Vault.HasRegion(cell.Residency) {
+		return nil, fmt.Errorf("create session: residency %q: %w", cell.Residency, storage.ErrRegion)
+	}
 	ttl := time.Duration(cell.Expires)
 	if b.ExpiresIn > 0 {
 		ttl = time.Duration(b.ExpiresIn) * time.Second
@@ -192,7 +196,7 @@ func (a *api) storeClaims(ctx context.Context, cell policy.Cell, ses *session.Se
 	if err != nil {
 		return fmt.Errorf("store claims: %w", err)
 	}
-	ref := storage.Ref{Session: ses.ID, Class: "extracted_fields", Kind: ClaimsKind}
+	ref := storage.Ref{Session: ses.ID, Class: "extracted_fields", Kind: ClaimsKind, Region: cell.Residency}
 	if _, err := a.deps.Vault.Put(ctx, ref, bytes.NewReader(b), retain); err != nil {
 		return fmt.Errorf("store claims: %w", err)
 	}

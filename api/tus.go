@@ -260,7 +260,12 @@ func (x *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader)
 	// A piece lives as long as the session may still take photos: were it gone
 	// before, its expiry as the session's only evidence would destroy the key.
 	until := t.session.ExpiresAt.Add(time.Hour)
-	object, err := a.deps.Vault.Put(ctx, storage.Ref{Session: x.up.Session, Class: "capture_image", Kind: "upload_part"}, body, until)
+	rules, err := a.rules(ctx, t.session)
+	if err != nil {
+		return 0, t.fail(err)
+	}
+	ref := storage.Ref{Session: x.up.Session, Class: "capture_image", Kind: "upload_part", Region: rules.Cell(t.session.Context()).Residency}
+	object, err := a.deps.Vault.Put(ctx, ref, body, until)
 	a.metrics.bytes.Add(float64(counted.n))
 	if errors.Is(err, errChecksum) {
 		return 0, t.fail(newProblem(client.CodeChecksumMismatch, ""))

@@ -311,7 +311,7 @@ func (a *api) keep(ctx context.Context, ses *session.Session, in *uploadInput, j
 	if err != nil {
 		return fmt.Errorf("encode gate findings: %w", err)
 	}
-	ref := storage.Ref{Session: ses.ID, Class: "capture_image", Kind: in.Kind}
+	ref := storage.Ref{Session: ses.ID, Class: "capture_image", Kind: in.Kind, Region: cell.Residency}
 	object, err := a.deps.Vault.Put(ctx, ref, bytes.NewReader(photo), retain)
 	if err != nil {
 		return err

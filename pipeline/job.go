@@ -204,7 +204,7 @@ func (j *job) save(ctx context.Context, s stage) ([]artefact, error) {
 		if err != nil {
 			return nil, err
 		}
-		o, err := j.w.c.Vault.PutBytes(ctx, storage.Ref{Session: j.ses.ID, Class: a.Class, Kind: a.Kind}, a.data, until)
+		o, err := j.w.c.Vault.PutBytes(ctx, storage.Ref{Session: j.ses.ID, Class: a.Class, Kind: a.Kind, Region: j.r.cell.Residency}, a.data, until)
 		if err != nil {
 			return nil, fmt.Errorf("keep result of stage %s: %w", s.Name, err)
 		}

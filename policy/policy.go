@@ -66,6 +66,9 @@ type Cell struct {
 	Actions map[Code]Action `yaml:"actions" json:"actions,omitempty"`
 	// Retention by data class, counted from the write.
 	Retention map[string]Duration `yaml:"retention" json:"retention,omitempty"`
+	// Residency names the storage region in which the case's evidence has to
+	// lie (storage.regions); empty: the main store.
+	Residency string `yaml:"residency" json:"residency,omitempty"`
 	// StepUps ask for more when risk signals say so.
 	StepUps []StepUp `yaml:"step_up" json:"step_up,omitempty"`
 
@@ -319,6 +322,9 @@ func (c Cell) validate(where string) error {
 			return fmt.Errorf("%s: unknown check %q; known: %s", where, s, strings.Join(Stages, ", "))
 		}
 	}
+	if err := c.validateResidency(where); err != nil {
+		return err
+	}
 	for class, d := range c.Retention {
 		if !slices.Contains(Classes, class) {
 			return fmt.Errorf("%s: retention of unknown data class %q", where, class)
@@ -458,6 +464,9 @@ func (c Cell) overlay(o Cell) Cell {
 	}
 	if o.Expires != 0 {
 		out.Expires = o.Expires
+	}
+	if o.Residency != "" {
+		out.Residency = o.Residency
 	}
 	out.Thresholds = merge(c.Thresholds, o.Thresholds)
 	out.Actions = merge(c.Actions, o.Actions)

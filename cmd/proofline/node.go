@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/proofline/proofline/audit"
+	"github.com/proofline/proofline/pipeline"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 )
@@ -21,9 +22,10 @@ import (
 // key that signs the audit log.
 type node struct {
 	store  *session.Store
+	keyDB  *session.KeyStore // nil where the session store keeps the data keys
 	vault  *storage.Vault
 	blobs  storage.Blobs
-	keys   *storage.LocalKeys
+	keys   keyring
 	signer note.Signer
 	log    *slog.Logger
 	close  []func() error
@@ -63,7 +65,11 @@ func (s settings) open(ctx context.Context, o ...session.Option) (_ *node, err e
 	if c, ok := n.blobs.(interface{ Close() error }); ok {
 		n.close = append(n.close, c.Close)
 	}
-	n.keys, err = s.openKeyring(ctx, n.store)
+	keyIndex, err := s.openKeyStore(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	n.keys, err = s.openKeyring(ctx, keyIndex)
 	if err != nil {
 		return nil, fmt.Errorf("open keyring: %w", err)
 	}
@@ -74,32 +80,20 @@ func (s settings) open(ctx context.Context, o ...session.Option) (_ *node, err e
 	if err := sameSigner(ctx, n.store, n.signer); err != nil {
 		return nil, err
 	}
-	n.vault = storage.NewVault(n.blobs, n.keys, n.store, time.Now).WithSigner(n.signer)
+	n.vault = storage.NewVault(n.blobs, n.keys, n.store, time.Now).WithKeyIndex(keyIndex).WithSigner(n.signer)
+	if err := s.openRegions(ctx, n); err != nil {
+		return nil, err
+	}
 	// A keyring that can not open the stored evidence must not come to light
 	// in the middle of a case.
 	if err := n.vault.CheckKeys(ctx); err != nil {
 		return nil, fmt.Errorf("check keyring %s against the stored evidence: %w", s.keyringFile(), err)
 	}
+	// Before anything is served: a restored database brings nobody back.
+	if err := pipeline.SettleErasures(ctx, n.store, n.vault, n.log); err != nil {
+		return nil, err
+	}
 	return n, nil
-}
-
-// openKeyring loads the keyring and makes one at the very first start. Where
-// evidence is stored already a new key could read none of it, and would only
-// hide that the old one is missing.
-func (s settings) openKeyring(ctx context.Context, index storage.KeyIndex) (*storage.LocalKeys, error) {
-	path := s.keyringFile()
-	keys, err := storage.LoadKeyFile(path)
-	if !errors.Is(err, os.ErrNotExist) {
-		return keys, err
-	}
-	stored, err := index.KeysInUse(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look for stored evidence: %w", err)
-	}
-	if len(stored) > 0 {
-		return nil, fmt.Errorf("%s is missing, and this store was made with it: restore it from its backup, or copy it from the first machine", path)
-	}
-	return storage.OpenOrCreateKeyFile(path)
 }
 
 func (s settings) openBlobs(ctx context.Context) (storage.Blobs, error) {
@@ -110,11 +104,7 @@ func (s settings) openBlobs(ctx context.Context) (storage.Blobs, error) {
 		}
 		return b, nil
 	}
-	c := s.Storage.S3
-	b, err := storage.OpenS3(ctx, storage.S3Config{
-		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region,
-		AccessKey: c.AccessKey, SecretKey: c.SecretKey, Insecure: c.Insecure, PathStyle: c.PathStyle,
-	})
+	b, err := storage.OpenS3(ctx, s.s3Config())
 	if err != nil {
 		return nil, fmt.Errorf("open evidence storage: %w", err)
 	}

@@ -58,11 +58,15 @@ func (s settings) operatorsOnly(page http.Handler) http.Handler {
 
 // checks are what has to answer for the process to be ready.
 func (n *node) checks(q *pipeline.Queue) []api.Check {
-	return []api.Check{
+	out := []api.Check{
 		{Name: "store", Ping: n.store.Ping},
 		{Name: "queue", Ping: q.Ping},
 		{Name: "evidence", Ping: n.pingBlobs},
 	}
+	if n.keyDB != nil {
+		out = append(out, api.Check{Name: "keys", Ping: n.keyDB.Ping})
+	}
+	return out
 }
 
 // serveMetrics answers what a monitor asks a worker, where an address for it

@@ -91,6 +91,14 @@ func (s settings) run(ctx context.Context, r roles) error {
 	if err != nil {
 		return err
 	}
+	if err := checkResidency(current, n.vault); err != nil {
+		return err
+	}
+	if s.keyStoreDSN() == "" {
+		n.log.Warn("data keys are in the session store's own database: its backups can bring erased evidence back until they are deleted; set keys.store")
+	}
+	stopAnnouncing := n.announceKeys()
+	defer stopAnnouncing()
 	engines, err := s.openEngines(s.concurrency(r))
 	if err != nil {
 		return err

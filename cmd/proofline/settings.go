@@ -65,26 +65,6 @@ type queueSettings struct {
 	Limit            int    `help:"Uploads are refused with 503 and Retry-After while more cases than this wait." default:"1000"`
 }
 
-type storageSettings struct {
-	Driver string     `help:"Where encrypted evidence lies: fs (the data directory) or s3." enum:"fs,s3" default:"fs"`
-	S3     s3Settings `embed:"" prefix:"s3."`
-}
-
-type s3Settings struct {
-	Endpoint  string `help:"host:port of the S3-compatible server." placeholder:"HOST:PORT"`
-	Bucket    string `help:"Bucket; must exist." placeholder:"NAME"`
-	Region    string `help:"Region of the bucket." default:"us-east-1"`
-	Prefix    string `help:"Prefix of all object names." placeholder:"PREFIX"`
-	AccessKey string `help:"Access key id." placeholder:"ID"`
-	SecretKey string `help:"Secret access key; better set through the environment." placeholder:"SECRET"`
-	PathStyle bool   `help:"Address buckets in the path, not in the host name."`
-	Insecure  bool   `help:"Speak plain HTTP. Evidence is encrypted before it leaves Proofline, object names and sizes are not."`
-}
-
-type keySettings struct {
-	File string `help:"Keyring file with the key-encryption keys, mode 0600; made on first start in the data directory when empty. Losing it loses all evidence." placeholder:"FILE"`
-}
-
 type workerSettings struct {
 	Listen      string `help:"Address on which proofline worker answers /metrics, /healthz and /readyz; none when empty. Nothing there is secret, nothing there asks for a login: keep it inside." placeholder:"HOST:PORT"`
 	Concurrency int    `help:"Cases worked on at once; each needs about one core. 0: the number of cores, at most 2 in one process with the API." default:"0"`
@@ -171,13 +151,6 @@ func (s settings) storeDSN() string {
 	return "sqlite:" + filepath.Join(s.DataDir, "proofline.db")
 }
 
-func (s settings) keyringFile() string {
-	if s.Keys.File != "" {
-		return s.Keys.File
-	}
-	return filepath.Join(s.DataDir, "keyring")
-}
-
 // validate refuses combinations that would only fail, or lose something, at
 // first use. alone says that this process is to hold the whole of Proofline.
 func (s settings) validate(alone bool) error {
@@ -192,15 +165,7 @@ func (s settings) validate(alone bool) error {
 	if s.Queue.Limit < 1 {
 		add("queue.limit must be at least 1")
 	}
-	if s.Storage.Driver == "s3" {
-		for name, v := range map[string]string{"endpoint": s.Storage.S3.Endpoint, "bucket": s.Storage.S3.Bucket, "access-key": s.Storage.S3.AccessKey, "secret-key": s.Storage.S3.SecretKey} {
-			if v == "" {
-				add("storage.driver is s3 but storage.s3.%s is empty", name)
-			}
-		}
-	} else if !alone {
-		add("storage.driver is fs, which other machines do not see: set storage.driver to s3, or use `proofline up`")
-	}
+	errs = append(errs, s.validateStorage(alone)...)
 	if !alone && strings.HasPrefix(s.storeDSN(), "sqlite:") {
 		add("the session store is SQLite, which other machines do not see: set store.dsn to postgres://…, or use `proofline up`")
 	}
