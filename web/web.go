@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"html"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -36,32 +37,51 @@ const CapturePath = "/capture"
 // needs: its own script and style, photos held in memory (blob:), requests to
 // its own origin. Trusted Types forbid markup built from strings, so no text
 // that reaches the page can become markup.
-var policyHeaders = map[string]string{
-	"Content-Security-Policy": strings.Join([]string{
-		"default-src 'none'",
-		"script-src 'self'",
-		"style-src 'self'",
-		"img-src 'self' blob:",
-		"media-src 'self' blob:",
-		"connect-src 'self'",
-		"manifest-src 'none'",
-		"base-uri 'none'",
-		"form-action 'none'",
-		"frame-ancestors 'none'",
-		"require-trusted-types-for 'script'",
-		"trusted-types 'none'",
-	}, "; "),
-	"Permissions-Policy":           "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
-	"Referrer-Policy":              "no-referrer",
-	"X-Content-Type-Options":       "nosniff",
-	"X-Frame-Options":              "DENY",
-	"Cross-Origin-Opener-Policy":   "same-origin",
-	"Cross-Origin-Resource-Policy": "same-origin",
+//
+// frame-ancestors names who may embed the page: nobody, unless configured.
+func policyHeaders(embedders []string) map[string]string {
+	ancestors := "'none'"
+	if len(embedders) > 0 {
+		ancestors = strings.Join(embedders, " ")
+	}
+	h := map[string]string{
+		"Content-Security-Policy": strings.Join([]string{
+			"default-src 'none'",
+			"script-src 'self'",
+			"style-src 'self'",
+			"img-src 'self' blob:",
+			"media-src 'self' blob:",
+			"connect-src 'self'",
+			"manifest-src 'none'",
+			"base-uri 'none'",
+			"form-action 'none'",
+			"frame-ancestors " + ancestors,
+			"require-trusted-types-for 'script'",
+			"trusted-types 'none'",
+		}, "; "),
+		"Permissions-Policy":           "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
+		"Referrer-Policy":              "no-referrer",
+		"X-Content-Type-Options":       "nosniff",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+	}
+	if len(embedders) == 0 {
+		h["X-Frame-Options"] = "DENY" // which can not name origins; frame-ancestors counts
+	}
+	return h
 }
+
+// embedScript is the one file that other sites' pages load.
+const embedScript = "proofline.js"
+
+// parentsMeta is the element of the page that lists its possible parents.
+const parentsMeta = `<meta name="proofline-parents" content="">`
 
 // Handler serves the capture page at [CapturePath] and its files below it.
 // Mount it at the server's root for both patterns: "/capture" and "/capture/".
-func Handler() http.Handler {
+// embedders are the origins ("https://shop.example") whose pages may show it in a
+// frame and are told of its events.
+func Handler(embedders ...string) http.Handler {
 	type file struct {
 		body  []byte
 		kind  string
@@ -76,6 +96,9 @@ func Handler() http.Handler {
 		b, err := captureFiles.ReadFile(p)
 		if err != nil {
 			return err
+		}
+		if path.Base(p) == "index.html" {
+			b = bytes.Replace(b, []byte(parentsMeta), []byte(strings.Replace(parentsMeta, `""`, `"`+html.EscapeString(strings.Join(embedders, " "))+`"`, 1)), 1)
 		}
 		sum := sha256.Sum256(b)
 		files[strings.TrimPrefix(p, "capture/dist/")] = file{
@@ -92,8 +115,9 @@ func Handler() http.Handler {
 		// binary itself is damaged.
 		panic("web: embedded capture page: " + err.Error())
 	}
+	headers := policyHeaders(embedders)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for k, v := range policyHeaders {
+		for k, v := range headers {
 			w.Header().Set(k, v)
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -109,6 +133,9 @@ func Handler() http.Handler {
 		if !ok {
 			http.NotFound(w, r)
 			return
+		}
+		if name == embedScript {
+			w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 		}
 		w.Header().Set("Content-Type", f.kind)
 		w.Header().Set("Cache-Control", f.cache)

@@ -183,7 +183,7 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, ar
 	}
 	depth := n.watchDepth(ctx)
 	handler := api.New(api.Deps{
-		Store: n.store, Vault: n.vault, Policy: current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(),
+		Store: n.store, Vault: n.vault, Policy: current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(s.Capture.EmbedOrigins...),
 		Gate: func(ctx context.Context, cell policy.Cell, kind string, photo []byte) (policy.GateAnswer, error) {
 			return pipeline.GateIn(ctx, engines, cell, kind, photo)
 		},

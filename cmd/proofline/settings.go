@@ -32,6 +32,7 @@ type settings struct {
 	Audit    auditSettings    `embed:"" prefix:"audit."`
 	Worker   workerSettings   `embed:"" prefix:"worker."`
 	Webhook  webhookSettings  `embed:"" prefix:"webhook."`
+	Capture  captureSettings  `embed:"" prefix:"capture."`
 	Operator operatorSettings `embed:"" prefix:"operator."`
 	Log      logSettings      `embed:"" prefix:"log."`
 	engineSettings
@@ -75,6 +76,10 @@ type webhookSettings struct {
 	Secret       string        `help:"Signing secret, whsec_…; better set through the environment." placeholder:"SECRET"`
 	AllowPrivate bool          `help:"Permit webhook addresses in private and loopback networks. Without it they are refused, because a webhook URL could point into your own network."`
 	Timeout      time.Duration `help:"Time for one delivery." default:"15s"`
+}
+
+type captureSettings struct {
+	EmbedOrigins []string `help:"Origins whose pages may show the capture page in a frame and are told of its events, such as https://shop.example.com. Empty: no page may, because whoever frames the page could draw over it." placeholder:"ORIGIN"`
 }
 
 type operatorSettings struct {
@@ -182,6 +187,11 @@ func (s settings) validate(alone bool) error {
 	if (s.Webhook.URL == "") != (s.Webhook.Secret == "") {
 		add("webhook.url and webhook.secret belong together: an unsigned webhook can be forged")
 	}
+	for _, o := range s.Capture.EmbedOrigins {
+		if !isOrigin(o) {
+			add("capture.embed-origins: %q is no origin; want https://host or https://host:port, without a path or a wildcard", o)
+		}
+	}
 	if s.Webhook.Timeout < time.Second || s.Webhook.Timeout > time.Minute {
 		add("webhook.timeout must be 1s to 1m")
 	}
@@ -214,4 +224,15 @@ func (s settings) makeDataDir() error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	return nil
+}
+
+// isOrigin reports whether s is the origin of a page: https, or http on this
+// machine. It goes into a header and into the page, so nothing else passes.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || s != u.Scheme+"://"+u.Host || strings.ContainsAny(s, "*,; '\"") {
+		return false
+	}
+	host := u.Hostname()
+	return u.Scheme == "https" || u.Scheme == "http" && (host == "localhost" || host == "127.0.0.1")
 }

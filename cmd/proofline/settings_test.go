@@ -80,6 +80,10 @@ func TestUnsafeCombinationsAreRefusedAtStart(t *testing.T) {
 		"a webhook that can be forged":       {[]string{"up", "--webhook.url", "https://x.example"}, "webhook.secret"},
 		"a webhook that may hang for ever":   {[]string{"up", "--webhook.timeout=-1s"}, "webhook.timeout"},
 		"no port":                            {[]string{"up", "--listen", "localhost"}, "host:port"},
+		"an embedding page":                  {[]string{"up", "--capture.embed-origins", "https://shop.example.com:8443"}, ""},
+		"an embedding wildcard":              {[]string{"up", "--capture.embed-origins", "https://*.example.com"}, "embed-origins"},
+		"an embedding page by path":          {[]string{"up", "--capture.embed-origins", "https://example.com/shop"}, "embed-origins"},
+		"an embedding page without TLS":      {[]string{"up", "--capture.embed-origins", "http://example.com"}, "embed-origins"},
 		"a URL that is none":                 {[]string{"up", "--public-url", "verify.example.com"}, "public-url"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,4 +32,18 @@ await build({
   outdir: out,
   logLevel: 'warning',
 });
+// What other pages embed: a classic script with one global, Proofline.
+await build({
+  absWorkingDir: here,
+  entryPoints: { proofline: 'src/proofline.ts' },
+  bundle: true,
+  format: 'iife',
+  globalName: 'Proofline',
+  target: ['es2020', 'chrome87', 'firefox91', 'safari14'],
+  minify: true,
+  charset: 'utf8',
+  legalComments: 'none',
+  outdir: out,
+  logLevel: 'warning',
+});
 for (const f of ['index.html', 'icon.svg']) cpSync(join(here, f), join(out, f));

@@ -1,5 +1,7 @@
-// The page's side of the HTTP API: typed answers, problem documents as errors,
-// and patience. A photo that was taken is sent again until it arrives.
+// The page's side of the HTTP API: typed answers, and problem documents as errors.
+// tus.ts sends the photos.
+
+import type { LiveCheck } from './checks';
 
 export type Kind = 'document_front' | 'document_back' | 'selfie';
 export type DocumentType = 'passport' | 'id_card' | 'residence_permit' | 'driving_licence';
@@ -25,7 +27,9 @@ export interface Capture {
   retention_days?: number;
   locale?: string;
   poll_after_ms: number;
-  expires_at: string;
+  expires_in: number;
+  token_expires_in: number;
+  live: LiveCheck[];
 }
 
 /** The gate's answer to one photo. Regions are pixels of the upright photo. */
@@ -49,16 +53,23 @@ export class Problem extends Error {
   }
   /** True when the same request may succeed later, unchanged. */
   get temporary(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
-export interface Waiting { attempt: number; inMS: number; offline: boolean; now: () => void }
-
+/** The page's side of the API: one session, one token that is renewed in time. */
 export class API {
-  constructor(private readonly token: string, private readonly base = '') {}
+  private renewAt = Infinity; // on the clock of performance.now(): the wall's may be wrong
+  private renewing: Promise<void> | null = null;
 
-  status(): Promise<Capture> { return this.json('GET', '/v1/capture'); }
+  constructor(private token: string, private readonly kept: (token: string) => void = () => undefined) {}
+
+  status(): Promise<Capture> {
+    return this.json<Capture>('GET', '/v1/capture').then((c) => {
+      this.lasts(c.token_expires_in);
+      return c;
+    });
+  }
 
   consent(body: { accepted: true; text_version: string; locale: string }): Promise<Capture> {
     return this.json('POST', '/v1/capture/consent', body);
@@ -66,78 +77,66 @@ export class API {
 
   submit(): Promise<Capture> { return this.json('POST', '/v1/capture/submit', {}); }
 
-  /**
-   * Sends one photo and keeps trying while the reason for failing is
-   * temporary. The server knows a photo it has already taken by its digest,
-   * so a repeated upload whose answer was lost does no harm.
-   */
-  async upload(
-    kind: Kind,
-    type: DocumentType,
-    photo: Blob,
-    insist: boolean,
-    progress: (fraction: number) => void,
-    waiting: (w: Waiting | null) => void,
-    stop: AbortSignal,
-  ): Promise<UploadAnswer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.send(kind, type, photo, insist, progress, stop);
-      } catch (e) {
-        if (!(e instanceof Problem) || !e.temporary || stop.aborted) throw e;
-        await pause(attempt, e, waiting, stop);
-        waiting(null);
-      }
-    }
+  handover(): Promise<{ url: string; expires_in: number }> { return this.json('POST', '/v1/capture/handover', {}); }
+
+  /** Takes another token of the same session, e.g. from a link that was opened anew. */
+  use(token: string): void {
+    this.token = token;
+    this.renewAt = Infinity;
   }
 
-  private send(
-    kind: Kind, type: DocumentType, photo: Blob, insist: boolean, progress: (f: number) => void, stop: AbortSignal,
-  ): Promise<UploadAnswer> {
-    // XMLHttpRequest, because fetch reports no upload progress.
-    return new Promise((resolve, reject) => {
-      const x = new XMLHttpRequest();
-      x.open('POST', `${this.base}/v1/capture/evidence/${kind}?document_type=${type}${insist ? '&insist=true' : ''}`);
-      x.setRequestHeader('Authorization', `Bearer ${this.token}`);
-      x.setRequestHeader('Content-Type', photo.type || 'application/octet-stream');
-      x.responseType = 'json';
-      x.timeout = 120_000;
-      x.upload.onprogress = (e) => { if (e.lengthComputable) progress(e.loaded / e.total); };
-      x.onload = () => {
-        if (x.status >= 200 && x.status < 300 && x.response) resolve(x.response as UploadAnswer);
-        else reject(problem(x.status, x.response, x.getResponseHeader('Retry-After')));
-      };
-      x.onerror = x.ontimeout = () => reject(new Problem(0, 'network', 'no answer'));
-      x.onabort = () => reject(new Problem(0, 'aborted', 'aborted'));
-      stop.addEventListener('abort', () => x.abort(), { once: true });
-      x.send(photo);
-    });
+  private lasts(seconds: number): void {
+    this.renewAt = performance.now() + seconds * 750; // with a quarter left
+  }
+
+  /** The token, renewed when it will soon end. A renewal that fails is tried again with the next request. */
+  async fresh(): Promise<string> {
+    if (performance.now() >= this.renewAt) {
+      this.renewing ??= ask<Ticket>('POST', '/v1/capture/token', this.token, {}).then((t) => {
+        this.token = t.client_token;
+        this.lasts(t.expires_in);
+        this.kept(t.client_token);
+      }).catch(() => undefined).finally(() => { this.renewing = null; });
+      await this.renewing;
+    }
+    return this.token;
   }
 
   private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    let r: Response;
-    try {
-      r = await fetch(this.base + path, {
-        method,
-        headers: {
-          Authorization: `Bearer ${this.token}`,
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        credentials: 'omit',
-        cache: 'no-store',
-        redirect: 'error',
-      });
-    } catch {
-      throw new Problem(0, 'network', 'no answer');
-    }
-    const doc: unknown = await r.json().catch(() => null);
-    if (!r.ok || doc === null) throw problem(r.status, doc, r.headers.get('Retry-After'));
-    return doc as T;
+    return ask<T>(method, path, await this.fresh(), body);
   }
 }
 
-function problem(status: number, doc: unknown, retryAfter: string | null): Problem {
+interface Ticket { client_token: string; expires_in: number }
+
+/** Exchanges what a QR code carried for a token of this device. It works once. */
+export async function claim(token: string): Promise<string> {
+  return (await ask<Ticket>('POST', '/v1/capture/handover/claim', token, {})).client_token;
+}
+
+async function ask<T>(method: string, path: string, token: string, body?: unknown): Promise<T> {
+  let r: Response;
+  try {
+    r = await fetch(path, {
+      method,
+      headers: {
+        Authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      credentials: 'omit',
+      cache: 'no-store',
+      redirect: 'error',
+    });
+  } catch {
+    throw new Problem(0, 'network', 'no answer');
+  }
+  const doc: unknown = await r.json().catch(() => null);
+  if (!r.ok || doc === null) throw problemOf(r.status, doc, r.headers.get('Retry-After'));
+  return doc as T;
+}
+
+export function problemOf(status: number, doc: unknown, retryAfter: string | null): Problem {
   const d = (doc ?? {}) as { code?: unknown; detail?: unknown };
   const seconds = retryAfter === null ? NaN : Number(retryAfter);
   return new Problem(
@@ -146,21 +145,4 @@ function problem(status: number, doc: unknown, retryAfter: string | null): Probl
     typeof d.detail === 'string' ? d.detail : '',
     Number.isFinite(seconds) ? seconds * 1000 : null,
   );
-}
-
-/** Waits: what the server asked for, else 1, 2, 4 … 30 s with jitter; shorter when the network returns. */
-function pause(attempt: number, e: Problem, tell: (w: Waiting) => void, stop: AbortSignal): Promise<void> {
-  const backoff = Math.min(30_000, 1000 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
-  const inMS = Math.max(e.retryAfterMS ?? 0, backoff);
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      window.removeEventListener('online', done);
-      resolve();
-    };
-    const timer = setTimeout(done, inMS);
-    window.addEventListener('online', done);
-    stop.addEventListener('abort', done, { once: true });
-    tell({ attempt, inMS, offline: e.status === 0, now: done });
-  });
 }

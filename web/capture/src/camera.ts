@@ -46,6 +46,24 @@ export class Camera {
     await t?.applyConstraints({ advanced: [{ torch: on } as MediaTrackConstraintSet] });
   }
 
+  /** The zoom, where the browser offers it. */
+  get zoomRange(): { min: number; max: number; step: number; now: number } | null {
+    const t = this.stream.getVideoTracks()[0];
+    const caps = t?.getCapabilities?.() as { zoom?: { min: number; max: number; step: number } } | undefined;
+    const now = (t?.getSettings?.() as { zoom?: number } | undefined)?.zoom;
+    return caps?.zoom && caps.zoom.max > caps.zoom.min && now !== undefined ? { ...caps.zoom, now } : null;
+  }
+
+  async zoom(to: number): Promise<void> {
+    const t = this.stream.getVideoTracks()[0];
+    await t?.applyConstraints({ advanced: [{ zoom: to } as MediaTrackConstraintSet] });
+  }
+
+  /** f is called when the camera ends without being asked to. */
+  onEnded(f: () => void): void {
+    this.stream.getVideoTracks()[0]?.addEventListener('ended', f);
+  }
+
   stop(): void {
     for (const t of this.stream.getTracks()) t.stop();
   }
@@ -82,8 +100,16 @@ export async function takePhoto(video: HTMLVideoElement): Promise<Blob> {
   c.width = video.videoWidth;
   c.height = video.videoHeight;
   c.getContext('2d')!.drawImage(video, 0, 0);
+  try {
+    return await photoOf(c);
+  } finally {
+    c.width = c.height = 0; // frees the pixels now, not at some collection
+  }
+}
+
+/** A canvas as a JPEG. */
+export async function photoOf(c: HTMLCanvasElement): Promise<Blob> {
   const b = await new Promise<Blob | null>((done) => c.toBlob(done, 'image/jpeg', 0.92));
-  c.width = c.height = 0; // frees the pixels now, not at some collection
   if (!b) throw new Error('the browser gave no photo');
   return b;
 }

@@ -43,7 +43,7 @@ function apply(e: Element, p: Props, children: Child[]): void {
 /** A button that runs once at a time: disabled while its action is pending. */
 export function button(
   label: string,
-  kind: 'primary' | 'secondary' | 'quiet',
+  kind: 'primary' | 'secondary' | 'quiet' | 'small',
   act: () => void | Promise<void>,
   id?: string,
 ): HTMLButtonElement {
@@ -88,6 +88,10 @@ const paths = {
   clock: ['M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17z', 'M12 7.500V12l3 2'],
   link: ['M10 14a4 4 0 0 0 5.700 0l3-3A4 4 0 0 0 13 5.300l-1 1', 'M14 10a4 4 0 0 0-5.700 0l-3 3A4 4 0 0 0 11 18.700l1-1'],
   camera: ['M4 7.500h3.500L9 5h6l1.500 2.500H20a1 1 0 0 1 1 1v9.500a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V8.500a1 1 0 0 1 1-1z', 'M12 9.500a3.700 3.700 0 1 0 0 7.400 3.700 3.700 0 0 0 0-7.400z'],
+  phone: ['M8 3h8a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z', 'M10.500 18h3'],
+  person: ['M12 4a3.700 3.700 0 1 0 0 7.400A3.700 3.700 0 0 0 12 4z', 'M5 20c.6-3.700 3.300-5.800 7-5.800s6.400 2.100 7 5.800'],
+  help: ['M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17z', 'M9.700 9.700c.2-1.400 1.100-2.100 2.400-2.100 1.400 0 2.400.9 2.400 2.100 0 1.800-2.500 2-2.500 3.900', 'M12 16.500v.2'],
+  auto: ['M4 8V5a1 1 0 0 1 1-1h3', 'M16 4h3a1 1 0 0 1 1 1v3', 'M20 16v3a1 1 0 0 1-1 1h-3', 'M8 20H5a1 1 0 0 1-1-1v-3', 'M9 15.500l3-7.500 3 7.500', 'M10.100 13h3.800'],
   trash: ['M5 7h14', 'M9.500 7V4.500h5V7', 'M7 7l.8 12.500h8.400L17 7'],
 } as const;
 

@@ -1,33 +1,57 @@
 // The flow. The server's status says what is still to do, so a reload, another
 // tab or a second device go on where the session stands.
+import { sendingView } from './answer';
 import type { Capture, DocumentType, Kind } from './api';
 import { API, Problem } from './api';
+import { onBack } from './back';
+import { fitFile } from './camera';
+import { h } from './dom';
+import { emit } from './embed';
+import { handoverView } from './handover';
+import { helpView } from './help';
 import { chooseLanguage, language, t } from './i18n';
+import { outbox } from './outbox';
 import type { Step } from './shell';
-import { shoot } from './shoot';
-import { dropTicket, takeTicket } from './ticket';
+import type { Shooting } from './shoot';
+import { fileInput, shoot } from './shoot';
+import { send } from './answer';
+import { dropTicket, keepTicket, takeTicket } from './ticket';
 import { CONSENT_TEXT, chooseView, consentView, errorView, linkView, resultView, reviewView } from './views';
 
 const thumbs = new Map<Kind, string>();
 
-function boot(): void {
+async function boot(): Promise<void> {
   chooseLanguage(...navigator.languages);
-  const ticket = takeTicket();
-  if (!ticket) {
-    linkView();
+  let ticket: string | null;
+  try {
+    ticket = await takeTicket();
+  } catch (e) {
+    if (e instanceof Problem && e.temporary) errorView(t('error.offline'), () => location.reload());
+    else linkView('handover');
     return;
   }
-  const api = new API(ticket);
+  if (!ticket) {
+    linkView('link');
+    return;
+  }
+  flow(new API(ticket, keepTicket));
+}
+
+function flow(api: API): void {
+  let session = '';
   let chosen: DocumentType | undefined; // until the first photo tells the server
   let resumed = false; // "Start again" was pressed after needs_resubmission
+  let assisted = false; // a person will look: photos are kept as they are
   let polling: ReturnType<typeof setTimeout> | undefined;
 
   const fail = (again: () => void) => (e: unknown): void => {
     if (e instanceof Problem && (e.status === 401 || e.status === 404)) {
       dropTicket();
-      linkView();
+      emit('error', { code: e.code || 'unauthorized' });
+      linkView(e.code === 'token_expired' ? 'expired' : 'link', outbox.all().length > 0);
     } else if (e instanceof Problem && (e.status === 409 || e.status === 410)) {
       // The session moved on, perhaps in another tab: show where it stands.
+      outbox.clear();
       void load();
     } else {
       errorView(t(e instanceof Problem && e.status === 0 ? 'error.offline' : 'error.text'), again);
@@ -35,6 +59,32 @@ function boot(): void {
   };
 
   const load = (): Promise<void> => api.status().then(go, fail(() => void load()));
+
+  // A link that is opened in this tab goes on with it; photos that wait are sent
+  // with the new token when it is the same session's.
+  window.addEventListener('hashchange', () => {
+    if (!/^#[th]=/.test(location.hash)) return;
+    takeTicket().then((fresh) => {
+      if (!fresh) return;
+      api.use(fresh);
+      return api.status().then((c) => {
+        if (session && c.session !== session) {
+          outbox.clear();
+          forget();
+          chosen = undefined;
+        }
+        session = c.session;
+        for (const s of outbox.all()) if (s.problem) s.again();
+        go(c);
+      });
+    }).catch(fail(() => void load()));
+  });
+
+  // Another tab or device may have gone on meanwhile.
+  document.addEventListener('visibilitychange', () => {
+    const view = document.querySelector<HTMLElement>('[data-view]')?.dataset['view'];
+    if (!document.hidden && (view === 'consent' || view === 'choose' || view === 'review' || view === 'needs_resubmission')) void load();
+  });
 
   const typeOf = (c: Capture): DocumentType | undefined =>
     c.documents.length === 1 ? c.documents[0]!.type
@@ -50,8 +100,12 @@ function boot(): void {
     return { n: Math.max(1, order.indexOf(name) + 1), total: order.length };
   };
 
+  let told = '';
   function go(c: Capture): void {
     clearTimeout(polling);
+    session = c.session;
+    if (told !== c.state) emit('state', { state: c.state });
+    told = c.state;
     switch (c.state) {
       case 'initiated':
       case 'capture_in_progress':
@@ -59,6 +113,7 @@ function boot(): void {
       case 'needs_resubmission':
         if (resumed) break;
         forget();
+        onBack(null);
         resultView(c, () => {
           resumed = true;
           go(c);
@@ -66,15 +121,20 @@ function boot(): void {
         return;
       default:
         resumed = false;
+        onBack(null);
         resultView(c, () => undefined, () => clearTimeout(polling));
         if (c.state === 'submitted' || c.state === 'pending_review') watch(c);
-        if (c.state !== 'submitted') forget();
+        if (c.state !== 'submitted') {
+          forget();
+          emit('complete', { state: c.state });
+        }
         return;
     }
     if (!c.consent) {
+      onBack(null);
       consentView(c, stepAt(c, 'consent'), () =>
         api.consent({ accepted: true, text_version: CONSENT_TEXT, locale: language() }).then(go, fail(() => go(c))),
-      () => go(c));
+      () => go(c), () => handover(c, () => go(c)));
       return;
     }
     const type = typeOf(c);
@@ -83,38 +143,106 @@ function boot(): void {
       return;
     }
     const needs = needsOf(c);
-    const missing = needs.find((k) => !c.accepted.includes(k));
+    const missing = needs.find((k) => !c.accepted.includes(k) && !outbox.has(k));
     if (missing) take(c, missing, type);
-    else {
-      reviewView(needs, type, stepAt(c, 'review'), thumbs, (k) => take(c, k, type),
-        () => api.submit().then(go, fail(() => go(c))));
+    else review(c, needs, type);
+  }
+
+  /** The last look; photos still on their way hold it up. */
+  function review(c: Capture, needs: Kind[], type: DocumentType): void {
+    const waiting = needs.map((k) => outbox.get(k)).filter((s) => s !== undefined);
+    for (const s of waiting) {
+      const changed = (): void => {
+        if (!s.done) return;
+        if (s.answer?.kept) {
+          keepThumb(s.kind, s.photo);
+          outbox.remove(s.kind);
+          void load();
+        } else sendingView(shooting(c, s.kind, type), s);
+      };
+      s.watch(changed);
+      if (s.done) {
+        changed();
+        return;
+      }
     }
+    onBack(null);
+    reviewView(needs, type, stepAt(c, 'review'), thumbs, waiting.map((s) => s.kind), (k) => {
+      const s = outbox.get(k);
+      if (s) sendingView(shooting(c, k, type), s);
+      else take(c, k, type);
+    }, () => api.submit().then(go, fail(() => go(c))));
   }
 
   function choose(c: Capture): void {
+    onBack(null);
     chooseView(c.documents.map((d) => d.type), stepAt(c, 'choose'), (d) => {
       chosen = d;
       go(c);
+    }, () => help(c, 'document_front', 'passport', () => choose(c)));
+  }
+
+  function handover(c: Capture, back: () => void): void {
+    handoverView(api, c, () => {
+      back();
+      void load();
+    }, go);
+  }
+
+  function help(c: Capture, kind: Kind, type: DocumentType, back: () => void): void {
+    const o = shooting(c, kind, type);
+    const file = h('label', { class: 'btn small file' }, t('camera.file'),
+      fileInput(kind === 'selfie' ? 'user' : 'environment', (f) => void fitFile(f, c.limits.max_bytes).catch(() => f).then((b) => send(o, b))));
+    helpView({
+      file,
+      device: () => handover(c, () => help(c, kind, type, back)),
+      assist: () => {
+        assisted = true;
+        emit('assist', {});
+        shoot(shooting(c, kind, type));
+      },
+      back,
     });
   }
 
-  function take(c: Capture, kind: Kind, type: DocumentType): void {
-    shoot({
-      api, status: c, kind, type, step: stepAt(c, kind),
+  function keepThumb(kind: Kind, photo: Blob): void {
+    const old = thumbs.get(kind);
+    if (old) URL.revokeObjectURL(old);
+    thumbs.set(kind, URL.createObjectURL(photo));
+  }
+
+  function shooting(c: Capture, kind: Kind, type: DocumentType): Shooting {
+    const again = (): void => {
+      const s = outbox.get(kind);
+      if (s?.problem) s.again();
+      if (s) sendingView(shooting(c, kind, type), s);
+      else take(c, kind, type);
+    };
+    return {
+      api, status: c, kind, type, step: stepAt(c, kind), assisted,
+      more: needsOf(c).some((k) => k !== kind && !c.accepted.includes(k) && !outbox.has(k)),
       done: (photo) => {
-        const old = thumbs.get(kind);
-        if (old) URL.revokeObjectURL(old);
-        thumbs.set(kind, URL.createObjectURL(photo));
+        keepThumb(kind, photo);
         resumed = false;
+        emit('photo', { kind });
         void load();
       },
+      later: () => go(c),
       back: () => {
         // Another kind of document can be chosen while none is sent.
-        if (c.documents.length > 1 && !c.accepted.some((k) => k !== 'selfie')) choose(c);
-        else go(c);
+        if (c.documents.length > 1 && !c.accepted.some((k) => k !== 'selfie')) {
+          chosen = undefined;
+          choose(c);
+        } else go(c);
       },
-      failed: fail(() => take(c, kind, type)),
-    });
+      help: (back) => help(c, kind, type, back),
+      handover: (back) => handover(c, back),
+      failed: fail(again),
+    };
+  }
+
+  function take(c: Capture, kind: Kind, type: DocumentType): void {
+    shoot(shooting(c, kind, type));
   }
 
   /** Asks again until the case is decided; slower while a person looks. */
@@ -133,6 +261,7 @@ function boot(): void {
 
   void api.status().then((c) => {
     if (c.locale) chooseLanguage(c.locale);
+    emit('ready', {});
     go(c);
   }, fail(() => void load()));
 }
@@ -145,4 +274,4 @@ function forget(): void {
 
 // Back and forward through the browser's page cache would show a stale step.
 window.addEventListener('pageshow', (e) => { if (e.persisted) location.reload(); });
-boot();
+void boot();

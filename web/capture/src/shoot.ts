@@ -1,14 +1,17 @@
-// The camera step: live picture with advice, shutter, file fallback; then
-// sending, the gate's answer, and what to retake.
-import type { API, Capture, DocumentType, Kind, Region, UploadAnswer } from './api';
-import { Problem } from './api';
+// The camera step: live picture with advice, the photo that takes itself when all
+// is good, a shutter that always works, files, and what to do without a camera.
+import type { API, Capture, DocumentType, Kind } from './api';
+import type { Problem } from './api';
+import { refused, send } from './answer';
+import { onBack } from './back';
 import type { Facing } from './camera';
-import { Camera, CameraError, fitFile, severalCameras, takePhoto } from './camera';
-import { button, h, icon, s } from './dom';
+import { Camera, CameraError, fitFile, photoOf, severalCameras, takePhoto } from './camera';
+import { click } from './cue';
+import { button, h, icon } from './dom';
 import type { Key } from './i18n';
-import { hint, splitHint, t } from './i18n';
+import { codeOrder, t } from './i18n';
 import { Advisor } from './live';
-import type { Advice } from './measure';
+import type { Sending } from './outbox';
 import type { Box, Shape } from './overlay';
 import { frameIn, overlay } from './overlay';
 import type { Step } from './shell';
@@ -21,31 +24,58 @@ export interface Shooting {
   kind: Kind;
   type: DocumentType;
   step: Step;
+  /** Other photos are still to be taken. */
+  more: boolean;
+  /** The person asked for assistance: a photo is kept from the first refusal on. */
+  assisted: boolean;
   /** The photo was accepted and the person wants to go on. */
   done: (photo: Blob) => void;
+  /** The photo goes on in the background. */
+  later: (s: Sending) => void;
   back: () => void;
+  help: (back: () => void) => void;
+  handover: (back: () => void) => void;
   /** The request failed for good, e.g. because the link expired. */
   failed: (p: Problem) => void;
 }
 
 /** What to say while the picture is live; the catalogue's hints speak of a photo that was taken. */
-const liveText: Record<Advice, Key> = {
+const liveText: Record<string, Key> = {
   'capture.too_dark': 'live.too_dark',
   'capture.too_bright': 'live.too_bright',
   'capture.contrast_low': 'live.contrast_low',
+  'capture.blank': 'live.contrast_low',
   'capture.motion_blur': 'live.motion_blur',
   'capture.glare': 'live.glare',
+  'capture.glare_on_mrz': 'live.glare',
+  'capture.glare_on_portrait': 'live.glare',
   'capture.blurred': 'live.blurred',
+  'capture.resolution_low': 'live.closer',
+  'capture.perspective': 'live.straight',
+  'capture.document_cut_off': 'camera.place.document',
+  'capture.document_not_found': 'camera.place.document',
+  'capture.face_not_found': 'camera.place.selfie',
+  'capture.several_faces': 'live.alone',
+  'biometric.liveness_inconclusive': 'live.further',
 };
 
+/** Taking itself can be switched off, and stays off. */
+let automatic = true;
+
 export function shoot(o: Shooting): void {
-  const facing: Facing = o.kind === 'selfie' ? 'user' : 'environment';
-  live(o, facing);
+  live(o, o.kind === 'selfie' ? 'user' : 'environment');
 }
 
 function shapeOf(o: Shooting): Shape {
   if (o.kind === 'selfie') return 'face';
   return o.type === 'passport' ? 'passport' : 'card';
+}
+
+function round(name: Parameters<typeof icon>[0], label: string, id: string, pressed?: boolean): HTMLButtonElement {
+  return h('button', {
+    class: 'round',
+    attrs: { type: 'button', id, 'aria-label': label, title: label, 'aria-pressed': pressed === undefined ? null : String(pressed) },
+  }, icon(name));
 }
 
 function live(o: Shooting, facing: Facing): void {
@@ -58,25 +88,27 @@ function live(o: Shooting, facing: Facing): void {
   const shutter = h('button', {
     class: 'shutter', attrs: { type: 'button', id: 'shutter', 'aria-label': t('camera.shutter'), disabled: true },
   }, h('span'));
-  const swap = h('button', {
-    class: 'round', attrs: { type: 'button', 'aria-label': t('camera.swap'), hidden: true },
-  }, icon('swap'));
-  const torch = h('button', {
-    class: 'round', attrs: { type: 'button', 'aria-label': t('camera.torch'), 'aria-pressed': 'false', hidden: true },
-  }, icon('torch'));
-  const file = fileInput(facing, (f) => void choose(f));
+  const swap = round('swap', t('camera.swap'), 'swap');
+  const torch = round('torch', t('camera.torch'), 'torch', false);
+  const auto = round('auto', t('camera.auto'), 'auto', automatic);
+  const help = round('help', t('help.button'), 'help');
+  const zoom = h('input', { class: 'zoom', attrs: { type: 'range', 'aria-label': t('camera.zoom') } });
+  swap.hidden = torch.hidden = zoom.hidden = true;
   const view = h('div', { class: `camera ${o.kind === 'selfie' ? 'selfie' : ''}`, attrs: { 'data-view': o.kind } },
     h('header', {},
       h('button', { class: 'round', attrs: { type: 'button', 'aria-label': t('camera.close') }, on: { click: o.back } }, icon('back')),
       h('h1', { attrs: { tabindex: -1 } }, title),
-      torch,
+      help,
       progress(o.step),
     ),
     h('main', {}, stage, pill),
     h('footer', { class: 'controls' },
-      h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')), file),
+      h('div', { class: 'tools' },
+        h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')),
+          fileInput(facing, (f) => void choose(f))), auto),
       shutter,
-      swap,
+      h('div', { class: 'tools end' }, torch, swap),
+      zoom,
     ),
   );
 
@@ -84,8 +116,10 @@ function live(o: Shooting, facing: Facing): void {
   let advisor: Advisor | null = null;
   let left = false;
   let lit = false;
+  const opened = performance.now();
   const stop = (): void => {
     advisor?.stop();
+    advisor = null;
     camera?.stop();
     camera = null;
     video.srcObject = null;
@@ -103,6 +137,7 @@ function live(o: Shooting, facing: Facing): void {
     resized.disconnect();
     stop();
   });
+  onBack(o.back);
   document.addEventListener('visibilitychange', hidden);
   resized.observe(stage);
 
@@ -134,22 +169,68 @@ function live(o: Shooting, facing: Facing): void {
       if (!left) troubleView(o, facing, e instanceof CameraError ? e.trouble : 'none', choose);
       return;
     }
+    // The camera was unplugged or taken by another app.
+    camera.onEnded(() => {
+      if (!left && !document.hidden) troubleView(o, facing, 'busy', choose);
+    });
     video.srcObject = camera.stream;
     await video.play().catch(() => undefined);
-    if (left) return;
+    if (left || !camera) return;
     draw();
     shutter.disabled = false;
     torch.hidden = !camera.hasTorch;
+    const z = camera.zoomRange;
+    if (z) {
+      Object.assign(zoom, { min: z.min, max: z.max, step: z.step || 0.1, value: z.now });
+      zoom.hidden = false;
+    }
     swap.hidden = !(await severalCameras());
+    if (left || !camera) return;
     pill.textContent = placeHint;
-    advisor = new Advisor(video, o.kind === 'selfie', () => inPicture(frame, shown), (code) => {
-      const text = t(code ? liveText[code] : 'camera.good');
-      view.dataset.advice = code ?? 'good';
-      if (pill.textContent !== text) {
-        pill.textContent = text;
-        say(text);
-      }
+    let dark = 0;
+    advisor = new Advisor({
+      video, kind: o.kind, type: o.type, checks: o.status.live, order: codeOrder,
+      frame: () => inPicture(frame, shown),
+      tell: (code) => {
+        const text = t(code ? liveText[code] ?? 'camera.place.document' : automatic && refused(o.kind) < 2 ? 'camera.hold' : 'camera.good');
+        view.dataset['advice'] = code ?? 'good';
+        if (advisor) {
+          const r = advisor.rate;
+          view.dataset['rate'] = r.perSecond.toFixed(1);
+          view.dataset['cost'] = r.ms.toFixed(1);
+        }
+        // Dark for a while: the lamp is offered, or said to be missing.
+        if (code === 'capture.too_dark' && ++dark === 2 && !torch.hidden) torch.classList.add('wanted');
+        if (pill.textContent !== text) {
+          pill.textContent = text;
+          say(text);
+        }
+      },
+      // After a refusal not at once again, and after two not by itself any more.
+      auto: () => automatic && !o.assisted && refused(o.kind) < 2 && performance.now() - opened > (refused(o.kind) ? 3000 : 800),
+      fire: (best) => {
+        if (left) return;
+        view.dataset['fired'] = 'auto';
+        void taken(photoOf(best));
+      },
     });
+  }
+
+  /** A photo was taken: the picture freezes, a cue sounds, it is sent. */
+  async function taken(photo: Promise<Blob>): Promise<void> {
+    shutter.disabled = true;
+    video.pause();
+    click();
+    navigator.vibrate?.(15);
+    say(t('camera.taken'));
+    try {
+      const b = await photo;
+      if (!left) send(o, b);
+    } catch {
+      if (left) return;
+      shutter.disabled = false;
+      void video.play().catch(() => undefined);
+    }
   }
 
   async function choose(f: Blob): Promise<void> {
@@ -158,21 +239,26 @@ function live(o: Shooting, facing: Facing): void {
   }
 
   shutter.addEventListener('click', () => {
-    if (!camera) return;
-    shutter.disabled = true;
-    navigator.vibrate?.(15);
-    void takePhoto(video).then((b) => send(o, b), () => { shutter.disabled = false; });
+    if (camera) void taken(takePhoto(video));
   });
   swap.addEventListener('click', () => live(o, facing === 'user' ? 'environment' : 'user'));
+  help.addEventListener('click', () => o.help(() => shoot(o)));
+  zoom.addEventListener('input', () => void camera?.zoom(Number(zoom.value)).catch(() => { zoom.hidden = true; }));
+  auto.addEventListener('click', () => {
+    automatic = !automatic;
+    auto.setAttribute('aria-pressed', String(automatic));
+    say(t(automatic ? 'camera.auto.on' : 'camera.auto.off'));
+  });
   torch.addEventListener('click', () => {
     lit = !lit;
+    torch.classList.remove('wanted');
     void camera?.torch(lit).catch(() => { torch.hidden = true; });
     torch.setAttribute('aria-pressed', String(lit));
   });
   void start();
 }
 
-/** Where the picture lies in the stage: a portrait picture covers it, a landscape one is shown whole. */
+/** Where the picture lies on the stage: a portrait picture covers it, a landscape one is shown whole. */
 function pictureBox(stage: { w: number; h: number }, w: number, h: number): Box {
   const cover = Math.max(stage.w / w, stage.h / h);
   const contain = Math.min(stage.w / w, stage.h / h);
@@ -190,7 +276,7 @@ function inPicture(frame: Box, picture: Box): Box {
   };
 }
 
-function fileInput(facing: Facing, chosen: (f: File) => void): HTMLInputElement {
+export function fileInput(facing: Facing, chosen: (f: File) => void): HTMLInputElement {
   const i = h('input', { class: 'sr', attrs: { type: 'file', accept: 'image/*', 'data-facing': facing } });
   i.addEventListener('change', () => {
     const f = i.files?.[0];
@@ -201,6 +287,7 @@ function fileInput(facing: Facing, chosen: (f: File) => void): HTMLInputElement 
 
 function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'], choose: (f: Blob) => Promise<void>): void {
   const title = t(`trouble.${trouble}.title`);
+  const again = (): void => troubleView(o, facing, trouble, choose);
   show(h('div', { class: 'page', attrs: { 'data-view': 'trouble', 'data-trouble': trouble } },
     h('header', {}, progress(o.step)),
     h('main', {},
@@ -212,114 +299,9 @@ function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'
     h('footer', { class: 'actions' },
       h('label', { class: 'btn primary file' }, icon('upload', 20), t('camera.file'), fileInput(facing, (f) => void choose(f))),
       trouble === 'unsupported' ? null : button(t('trouble.again'), 'secondary', () => live(o, facing)),
+      button(t('handover.button'), 'secondary', () => o.handover(again), 'device'),
+      button(t('help.button'), 'quiet', () => o.help(again), 'help'),
     ),
   ), title);
-}
-
-/**
- * Refusals so far. From the second on the person may insist: the gate can be
- * wrong, and nobody must be stuck on a photo that can not be better.
- */
-const refusals = new Map<Kind, number>();
-
-/** Files that no one could judge; insisting would change nothing. */
-const unusable = new Set([
-  'capture.not_an_image', 'capture.unsupported_format', 'capture.image_truncated', 'capture.image_corrupt', 'capture.too_large',
-]);
-
-function send(o: Shooting, photo: Blob, insist = false): void {
-  const url = URL.createObjectURL(photo);
-  const stop = new AbortController();
-  const title = t('send.checking');
-  const meter = h('progress', { attrs: { max: 1, value: 0, 'aria-label': t('send.sending') } });
-  const note = h('p', { class: 'lead' }, t('send.sending'));
-  const now = h('button', { class: 'btn secondary', attrs: { type: 'button', hidden: true } }, t('send.now'));
-  show(h('div', { class: 'page sending', attrs: { 'data-view': 'sending' } },
-    h('header', {}, progress(o.step)),
-    h('main', {},
-      h('div', { class: 'shot' }, h('img', { attrs: { src: url, alt: '' } }), h('div', { class: 'scan' })),
-      h('h1', { attrs: { tabindex: -1 } }, title), meter, note,
-    ),
-    h('footer', { class: 'actions' }, now),
-  ), title, () => stop.abort());
-
-  let retry: () => void = () => undefined;
-  now.addEventListener('click', () => retry());
-  o.api.upload(o.kind, o.type, photo, insist,
-    (f) => {
-      meter.value = f;
-      note.textContent = t(f < 1 ? 'send.sending' : 'send.checking');
-    },
-    (w) => {
-      now.hidden = !w;
-      if (!w) return;
-      retry = w.now;
-      note.textContent = w.offline ? t('send.offline') : t('send.busy', { seconds: Math.ceil(w.inMS / 1000) });
-      say(note.textContent);
-    },
-    stop.signal,
-  ).then(
-    (a) => {
-      if (a.kept && !a.accepted) {
-        URL.revokeObjectURL(url);
-        o.done(photo);
-        return;
-      }
-      if (!a.accepted) refusals.set(o.kind, (refusals.get(o.kind) ?? 0) + 1);
-      answerView(o, photo, url, a);
-    },
-    (e: unknown) => {
-      URL.revokeObjectURL(url);
-      if (!stop.signal.aborted) o.failed(e instanceof Problem ? e : new Problem(0, 'page', String(e)));
-    },
-  );
-}
-
-function answerView(o: Shooting, photo: Blob, url: string, a: UploadAnswer): void {
-  const img = h('img', { attrs: { src: url, alt: '' } });
-  const shot = h('div', { class: `shot ${a.accepted ? 'good' : 'bad'}` }, img);
-  const again = (kind: 'primary' | 'secondary'): HTMLButtonElement =>
-    button(t('send.again'), kind, () => shoot(o), 'again');
-  const code = a.hint?.code ?? '';
-  const text = a.accepted ? [t('send.good'), t(o.kind === 'selfie' ? 'send.good.selfie' : 'send.good.text')]
-    : splitHint(hint(code, a.hint?.text));
-  const regions = !a.accepted && localFaults.has(code) ? a.hint?.regions ?? [] : [];
-  if (regions.length) void img.decode().then(() => shot.append(marks(regions, img)), () => undefined);
-  const mayInsist = !a.accepted && (refusals.get(o.kind) ?? 0) > 1 && !a.codes.some((c) => unusable.has(c));
-  navigator.vibrate?.(a.accepted ? 20 : [30, 60, 30]);
-  show(h('div', { class: 'page answer', attrs: { 'data-view': a.accepted ? 'accepted' : 'retake', 'data-code': code } },
-    h('header', {}, progress(o.step)),
-    h('main', {},
-      shot,
-      h('div', { class: `verdict ${a.accepted ? 'good' : 'bad'}` },
-        h('span', { class: 'point' }, icon(a.accepted ? 'check' : 'retry')),
-        h('div', {}, h('h1', { attrs: { tabindex: -1 } }, text[0]!), text[1] ? h('p', {}, text[1]) : null),
-      ),
-    ),
-    h('footer', { class: 'actions' },
-      a.accepted ? button(t('send.continue'), 'primary', () => o.done(photo), 'continue') : null,
-      again(a.accepted ? 'secondary' : 'primary'),
-      a.accepted ? null : h('label', { class: 'btn quiet file' }, t('camera.file'),
-        fileInput('environment', (f) => void fitFile(f, o.status.limits.max_bytes).catch(() => f).then((b) => send(o, b)))),
-      mayInsist ? button(t('send.insist'), 'quiet', () => send(o, photo, true), 'insist') : null,
-    ),
-  ), text[0]!, () => URL.revokeObjectURL(url));
-}
-
-/** Faults that have a place; the others are the whole photo's, and marks would only puzzle. */
-const localFaults = new Set([
-  'capture.glare', 'capture.glare_on_mrz', 'capture.glare_on_portrait', 'capture.shadow', 'capture.document_cut_off',
-  'capture.several_faces', 'document.mrz_unreadable', 'document.portrait_not_found',
-]);
-
-/** Boxes over what has to be better; an upright photo's own pixels are the unit. */
-function marks(regions: Region[], img: HTMLImageElement): SVGSVGElement {
-  const svg = s('svg', {
-    viewBox: `0 0 ${img.naturalWidth} ${img.naturalHeight}`, class: 'marks', preserveAspectRatio: 'none',
-    role: 'img', 'aria-label': t('send.region'),
-  });
-  for (const r of regions) {
-    svg.append(s('rect', { x: r.x, y: r.y, width: r.w, height: r.h, rx: Math.min(r.w, r.h) * 0.08 }));
-  }
-  return svg;
+  onBack(o.back);
 }

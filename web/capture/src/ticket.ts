@@ -1,17 +1,27 @@
 // The ticket is what lets this page act for one session: its opaque token. It
-// arrives in the URL's fragment (which browsers do not send to servers), is
-// taken out of the address bar at once, and lives in sessionStorage so that a
-// reload goes on. It is gone when the tab is closed.
+// arrives in the URL's fragment (which browsers do not send to servers), is taken
+// out of the address bar at once, and lives in sessionStorage so that a reload goes
+// on. It is gone when the tab is closed.
+import { claim } from './api';
 
 const KEY = 'proofline';
 
-export function takeTicket(): string | null {
+/** The token; rejects when a hand-over's token could not be exchanged. */
+export async function takeTicket(): Promise<string | null> {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const fresh = fragment.get('t');
-  if (fresh) {
-    keep(fresh);
+  const handed = fragment.get('h');
+  if (fresh || handed) {
     // Not in the history, not in a screenshot, not in a copied address.
     history.replaceState(null, '', location.pathname + location.search);
+  }
+  if (handed) {
+    const token = await claim(handed);
+    keepTicket(token);
+    return token;
+  }
+  if (fresh) {
+    keepTicket(fresh);
     return fresh;
   }
   try {
@@ -21,7 +31,7 @@ export function takeTicket(): string | null {
   }
 }
 
-function keep(t: string): void {
+export function keepTicket(t: string): void {
   try {
     sessionStorage.setItem(KEY, t);
   } catch {

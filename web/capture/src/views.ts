@@ -1,5 +1,6 @@
 // The steps that are ordinary pages: consent, choice, review, result, trouble.
 import type { Capture, DocumentType, Kind } from './api';
+import { onBack } from './back';
 import { button, h, icon } from './dom';
 import type { IconName } from './dom';
 import { chooseLanguage, hint, language, languages, splitHint, t } from './i18n';
@@ -26,6 +27,7 @@ export function consentView(
   step: Step,
   agree: () => Promise<void>,
   redraw: () => void,
+  device: () => void,
 ): void {
   const picker = h('select', { attrs: { id: 'language', 'aria-label': t('language') } });
   for (const [code, l] of Object.entries(languages)) {
@@ -51,6 +53,7 @@ export function consentView(
     ],
     [
       button(t('consent.agree'), 'primary', agree, 'agree'),
+      button(t('handover.button'), 'secondary', device, 'device'),
       button(t('consent.refuse'), 'quiet', () => refusedView(redraw), 'refuse'),
     ],
   ), t('consent.title'));
@@ -63,7 +66,7 @@ function refusedView(back: () => void): void {
   ), t('refused.title'));
 }
 
-export function chooseView(types: DocumentType[], step: Step, chosen: (d: DocumentType) => void): void {
+export function chooseView(types: DocumentType[], step: Step, chosen: (d: DocumentType) => void, help: () => void): void {
   const list = h('div', { class: 'choices' });
   for (const d of types) {
     const b = h('button', { class: 'choice', attrs: { type: 'button', 'data-type': d } },
@@ -74,7 +77,8 @@ export function chooseView(types: DocumentType[], step: Step, chosen: (d: Docume
     b.addEventListener('click', () => chosen(d));
     list.append(b);
   }
-  show(page({ id: 'choose', step, title: t('choose.title'), lead: t('choose.lead') }, [list], []), t('choose.title'));
+  show(page({ id: 'choose', step, title: t('choose.title'), lead: t('choose.lead') }, [list],
+    [button(t('help.button'), 'quiet', help, 'help')]), t('choose.title'));
 }
 
 export function reviewView(
@@ -82,6 +86,7 @@ export function reviewView(
   type: DocumentType,
   step: Step,
   thumbs: Map<Kind, string>,
+  waiting: Kind[],
   retake: (k: Kind) => void,
   send: () => Promise<void>,
 ): void {
@@ -94,12 +99,14 @@ export function reviewView(
         : h('span', { class: 'shot-blank' }, icon(k === 'selfie' ? 'face' : 'card', 32)),
       h('span', { class: 'shot-text' },
         h('strong', {}, kindTitle(k, type)),
-        h('span', { class: 'ok' }, icon('check', 18), t('review.ok')),
+        waiting.includes(k)
+          ? h('span', { class: 'wait' }, icon('clock', 18), t('review.waiting'))
+          : h('span', { class: 'ok' }, icon('check', 18), t('review.ok')),
       ),
       h('button', {
         class: 'btn small', on: { click: () => retake(k) },
-        attrs: { type: 'button', 'aria-label': `${t('review.retake')}: ${kindTitle(k, type)}` },
-      }, t('review.retake')),
+        attrs: { type: 'button', 'aria-label': `${t(waiting.includes(k) ? 'review.show' : 'review.retake')}: ${kindTitle(k, type)}` },
+      }, t(waiting.includes(k) ? 'review.show' : 'review.retake')),
     ));
   }
   const b = button(t('review.send'), 'primary', async () => {
@@ -110,7 +117,8 @@ export function reviewView(
       b.textContent = t('review.send');
     }
   }, 'send');
-  show(page({ id: 'review', step, title: t('review.title'), lead: t('review.lead') }, [list], [b]), t('review.title'));
+  b.hidden = waiting.length > 0; // comes by itself when all has arrived
+  show(page({ id: 'review', step, title: t('review.title'), lead: t(waiting.length ? 'review.lead.waiting' : 'review.lead') }, [list], [b]), t('review.title'));
 }
 
 /** Shows where the session stands; again starts the next attempt. */
@@ -137,7 +145,7 @@ export function resultView(status: Capture, again: () => void, onLeave: () => vo
       const title = t('result.again.title');
       const list = h('ul', { class: 'hints' });
       for (const x of status.hints ?? []) {
-        const [what, todo] = splitHint(hint(x.code, x.text));
+        const [what, todo] = splitHint(hint(x.code, x.text, status.document_type));
         list.append(h('li', { attrs: { 'data-code': x.code } },
           h('span', { class: 'point' }, icon(x.kind === 'selfie' ? 'face' : 'card')),
           h('span', {}, x.kind ? h('span', { class: 'hint-kind' }, kindTitle(x.kind, status.document_type)) : null,
@@ -155,9 +163,14 @@ export function resultView(status: Capture, again: () => void, onLeave: () => vo
   }
 }
 
-export function linkView(): void {
-  const title = t('link.title');
-  show(page({ id: 'link', title, lead: t('link.text'), art: badge('link', 'warn'), tone: 'result' }, [], []), title);
+const titles = { link: 'link', expired: 'expired', handover: 'handed' } as const;
+
+/** kept: photos wait in this tab for a link that works. */
+export function linkView(why: 'link' | 'expired' | 'handover', kept = false): void {
+  onBack(null);
+  const title = t(`${titles[why]}.title`);
+  show(page({ id: 'link', title, lead: t(`${titles[why]}.text`), art: badge('link', 'warn'), tone: 'result' },
+    [kept ? h('p', { class: 'small' }, t('expired.kept')) : null], []), title);
 }
 
 export function errorView(text: string, again: () => void): void {
