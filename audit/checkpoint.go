@@ -66,16 +66,9 @@ func OpenCheckpoint(msg []byte, v note.Verifier) (Checkpoint, error) {
 	if len(msg) > maxNoteBytes {
 		return Checkpoint{}, fmt.Errorf("checkpoint of %d bytes exceeds %d", len(msg), maxNoteBytes)
 	}
-	n, err := note.Open(msg, note.VerifierList(v))
+	n, err := OpenNote(msg, v)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("open checkpoint: %w", err)
-	}
-	// The note format lets the last character of a signature vary in bits that
-	// are not used; one checkpoint, one spelling.
-	for _, sig := range append(n.Sigs, n.UnverifiedSigs...) {
-		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
-			return Checkpoint{}, fmt.Errorf("open checkpoint: %w", errCheckpoint)
-		}
 	}
 	c, err := parseCheckpoint(n.Text)
 	if err != nil {
@@ -85,6 +78,21 @@ func OpenCheckpoint(msg []byte, v note.Verifier) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("checkpoint is of log %q, not %q", c.Origin, v.Name())
 	}
 	return c, nil
+}
+
+// OpenNote is note.Open with one spelling for each note: the format lets the
+// last character of a signature vary in bits that are not used.
+func OpenNote(msg []byte, v note.Verifier) (*note.Note, error) {
+	n, err := note.Open(msg, note.VerifierList(v))
+	if err != nil {
+		return nil, err
+	}
+	for _, sig := range append(n.Sigs, n.UnverifiedSigs...) {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return nil, errors.New("a signature is not in its one spelling")
+		}
+	}
+	return n, nil
 }
 
 // Name is how a published copy of the checkpoint is called: copies sort by size,

@@ -99,3 +99,8 @@ func (s *Store) Input(ctx context.Context, session string, d Recorded) (policy.I
 	}
 	return in, nil
 }
+
+// CountSessions counts the sessions created at a time or later; zero: all.
+func (s *Store) CountSessions(ctx context.Context, since time.Time) (int64, error) {
+	return s.number(ctx, "count sessions", "SELECT COUNT(*) FROM sessions WHERE id >= ?", idBound(SessionPrefix, since))
+}

@@ -234,3 +234,30 @@ func TestAProofFileIsCheckedWithThePublicKeyAlone(t *testing.T) {
 		t.Errorf("nothing to prove: exit %d", code)
 	}
 }
+
+func TestTheCommandsOnASessionSayWhatIsNotThere(t *testing.T) {
+	dir, ids := logged(t, 1)
+	for _, tt := range []struct {
+		want int
+		says string
+		args []string
+	}{
+		{0, "The session was created; the person has not begun.", []string{"explain", ids[0], "--data-dir", dir}},
+		{0, `"view":"auditor"`, []string{"explain", ids[0], "--for", "auditor", "--json", "--data-dir", dir}},
+		{2, "must be one of", []string{"explain", ids[0], "--for", "press", "--data-dir", dir}},
+		{2, "not a session's id", []string{"explain", "ses_x", "--data-dir", dir}},
+		{3, "no such session", []string{"explain", "ses_00000000000000000000000000", "--data-dir", dir}},
+		{3, "there is no decision", []string{"replay", ids[0], "--data-dir", dir}},
+		{0, "0 identical", []string{"replay", "--all", "--data-dir", dir}},
+		{2, "either a session's id or --all", []string{"replay", "--data-dir", dir}},
+		{3, "there is no decision", []string{"receipt", ids[0], "--data-dir", dir}},
+		{1, "", []string{"receipt", "verify", filepath.Join(dir, "nowhere"), "--data-dir", dir}},
+		{3, "does not hold", []string{"receipt", "verify", filepath.Join(dir, "audit.key.pub"), "--data-dir", dir}},
+		{1, "open session store", []string{"explain", ids[0], "--data-dir", filepath.Join(dir, "nowhere")}},
+	} {
+		code, out, stderr := said(t, tt.args...)
+		if code != tt.want || !strings.Contains(out+stderr, tt.says) {
+			t.Errorf("%v: exit %d, want %d and %q: %s%s", tt.args, code, tt.want, tt.says, out, stderr)
+		}
+	}
+}

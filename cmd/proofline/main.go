@@ -37,6 +37,9 @@ type commands struct {
 	Models    modelsCmd    `cmd:"" help:"List, fetch and verify the models."`
 	Policy    policyCmd    `cmd:"" help:"Check and show policies."`
 	Audit     auditCmd     `cmd:"" help:"Verify and export the audit log."`
+	Explain   explainCmd   `cmd:"" help:"Say what happened to a session and why, for support, compliance or an auditor."`
+	Receipt   receiptCmd   `cmd:"" help:"Write or check the signed receipt of a decision."`
+	Replay    replayCmd    `cmd:"" help:"Compute recorded decisions again and compare."`
 	ConfigCmd configShow   `cmd:"" name:"config" help:"Show every setting with its value, where it came from and why it exists."`
 	Keys      apiKeysCmd   `cmd:"" name:"api-key" help:"Create and list API keys of relying services."`
 	Queue     queueCmd     `cmd:"" help:"List work that was given up, and start it again."`
