@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"math/rand/v2"
 
 	"gocv.io/x/gocv"
 
@@ -76,10 +77,27 @@ func show(kind AttackKind, s *Selfie, in instrument, c Camera) *Presented {
 	return &Presented{Image: out, Kind: kind, Person: s.Person, FaceBox: face, Quad: toPicture.corners(float64(s.Image.Rect.Dx()), float64(s.Image.Rect.Dy()))}
 }
 
-// replay draws the selfie in the stripes of an RGB panel, with a bezel, the
-// panel's contrast and colour, and reflections on its glass.
+// replay photographs a panel that shows the selfie.
 func replay(s *Selfie, seed int64) *Presented {
-	r := stream(seed, "replay")
+	in, r := panelOf(s, stream(seed, "replay"))
+	cam := Camera{
+		Seed: seed, Width: 960, Height: 1280, Background: pick(r, []Background{Desk, Dark, Wood}),
+		Rotation: between(r, -4, 4), Tilt: between(r, 5, 13), TiltAxis: between(r, 60, 120), Fill: between(r, 1.04, 1.12), OffsetX: between(r, -0.6, 0.6),
+		Falloff: 0.1, Noise: 2.5, Exposure: between(r, -0.1, 0.25), Warmth: between(r, -0.6, -0.2), Defocus: between(r, 0.2, 0.5),
+		Glare: []Glare{{X: between(r, 0.1, 0.3), Y: between(r, 0.1, 0.2), Radius: 0.07, Stretch: 1.6, Strength: 0.75}},
+	}
+	return show(Screen, s, in, cam)
+}
+
+// panel is the panel alone.
+func panel(s *Selfie, seed int64) instrument {
+	in, _ := panelOf(s, stream(seed, "replay"))
+	return in
+}
+
+// panelOf draws the selfie in the stripes of an RGB panel, with a bezel, the
+// panel's contrast and colour, and reflections on its glass.
+func panelOf(s *Selfie, r *rand.Rand) (instrument, *rand.Rand) {
 	const cell = 3 // image pixels per panel pixel: one stripe per colour
 	pw := 360
 	ph := pw * s.Image.Rect.Dy() / s.Image.Rect.Dx()
@@ -118,13 +136,7 @@ func replay(s *Selfie, seed int64) *Presented {
 	}
 	// A window and a lamp mirror in the glass.
 	mirror(in.img, between(r, 0.5, 0.66))
-	cam := Camera{
-		Seed: seed, Width: 960, Height: 1280, Background: pick(r, []Background{Desk, Dark, Wood}),
-		Rotation: between(r, -4, 4), Tilt: between(r, 5, 13), TiltAxis: between(r, 60, 120), Fill: between(r, 1.04, 1.12), OffsetX: between(r, -0.6, 0.6),
-		Falloff: 0.1, Noise: 2.5, Exposure: between(r, -0.1, 0.25), Warmth: between(r, -0.6, -0.2), Defocus: between(r, 0.2, 0.5),
-		Glare: []Glare{{X: between(r, 0.1, 0.3), Y: between(r, 0.1, 0.2), Radius: 0.07, Stretch: 1.6, Strength: 0.75}},
-	}
-	return show(Screen, s, in, cam)
+	return in, r
 }
 
 // mirror lays the soft image of a window with a cross-bar over the glass.
@@ -146,10 +158,28 @@ func mirror(img *image.RGBA, from float64) {
 	}
 }
 
-// printed puts the selfie on paper: fewer colours, lifted blacks, halftone
-// dots, a white margin, a sheet that is not flat, and the thumb that holds it.
+// printed photographs the selfie on paper and the thumb that holds it.
 func printed(s *Selfie, seed int64) *Presented {
-	r := stream(seed, "print")
+	in, r := paperOf(s, stream(seed, "print"))
+	cam := Camera{
+		Seed: seed, Width: 960, Height: 1280, Background: pick(r, []Background{Desk, Wood, Cloth}),
+		Rotation: between(r, -6, 6), Tilt: between(r, 6, 14), TiltAxis: between(r, 20, 160), Fill: between(r, 0.96, 1.04), OffsetX: between(r, -0.6, 0.6), OffsetY: -0.4,
+		Falloff: 0.2, Noise: 2.5, Exposure: between(r, -0.3, 0.1), Warmth: between(r, 0, 0.5), Defocus: between(r, 0.6, 1.0),
+	}
+	p := show(Print, s, in, cam)
+	thumb(p.Image, p.Quad)
+	return p
+}
+
+// paper is the sheet alone.
+func paper(s *Selfie, seed int64) instrument {
+	in, _ := paperOf(s, stream(seed, "print"))
+	return in
+}
+
+// paperOf puts the selfie on paper: fewer colours, lifted blacks, halftone dots,
+// a white margin and a sheet that is not flat.
+func paperOf(s *Selfie, r *rand.Rand) (instrument, *rand.Rand) {
 	w := 900
 	h := w * s.Image.Rect.Dy() / s.Image.Rect.Dx()
 	picture := resized(s.Image, w, h, gocv.InterpolationArea)
@@ -184,14 +214,7 @@ func printed(s *Selfie, seed int64) *Presented {
 			}
 		}
 	}
-	cam := Camera{
-		Seed: seed, Width: 960, Height: 1280, Background: pick(r, []Background{Desk, Wood, Cloth}),
-		Rotation: between(r, -6, 6), Tilt: between(r, 6, 14), TiltAxis: between(r, 20, 160), Fill: between(r, 0.96, 1.04), OffsetX: between(r, -0.6, 0.6), OffsetY: -0.4,
-		Falloff: 0.2, Noise: 2.5, Exposure: between(r, -0.3, 0.1), Warmth: between(r, 0, 0.5), Defocus: between(r, 0.6, 1.0),
-	}
-	p := show(Print, s, in, cam)
-	thumb(p.Image, p.Quad)
-	return p
+	return in, r
 }
 
 // thumb reaches from the lower edge of the photo over that of the sheet.
