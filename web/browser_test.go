@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -307,26 +306,4 @@ func TestALinkWithoutATokenSaysWhatToDo(t *testing.T) {
 	w.at("link", "link")
 	w.do("open a wrong link", chromedp.Navigate(s.url+"/capture#t=plc_wrong"), chromedp.Reload())
 	w.at("link", "")
-}
-
-func TestEveryLanguageFitsAPhone(t *testing.T) {
-	ctx := browser(t, nil, nil)
-	s := newSite(t)
-	for _, lang := range []string{"en", "es", "fr", "de", "ar", "hi"} {
-		made, err := s.service.CreateSession(context.Background(), client.NewSession{Locale: lang}, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := walk(t, ctx, made.CaptureURL)
-		w.do("open the link anew", chromedp.Reload())
-		for _, dark := range []bool{false, true} {
-			name := map[bool]string{false: "light", true: "dark"}[dark]
-			w.do("choose the scheme", scheme(name))
-			w.at("consent", fmt.Sprintf("consent-%s-%s", lang, name))
-			wide, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.documentElement.scrollWidth > innerWidth || document.documentElement.lang !== '"+lang+"'"))
-			if err != nil || wide {
-				t.Errorf("%s: too wide or in another language, %v", lang, err)
-			}
-		}
-	}
 }

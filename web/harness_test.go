@@ -246,6 +246,28 @@ func phone(w, h int64, scale float64) chromedp.Action[chromedp.Void] {
 	return chromedp.EmulateViewport(w, h, chromedp.EmulateScale(scale), chromedp.EmulateMobile, chromedp.EmulateTouch)
 }
 
+var desk = chromedp.EmulateViewport(1280, 800, chromedp.EmulateScale(1))
+
+// blurredDocument is a file that the gate refuses.
+func blurredDocument(t *testing.T) []byte {
+	t.Helper()
+	doc, err := specimen.New(11, specimen.Options{Portraits: portraits(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := specimen.GoodCamera(5)
+	k.Width, k.Height, k.Defocus = 1200, 900, 6
+	p, err := specimen.Photograph(doc.Front(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.JPEG(90)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // scheme makes the page light or dark.
 func scheme(value string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
