@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 const (
 	lifecycleTag    = "proofline-retention"
 	lifecycleExpire = "expire"
-	lifecycleID     = "proofline-" // our rules' ids begin with it; others are left alone
+	lifecycleID     = "proofline-" // begins our rules' ids
+	unfinished      = "unfinished-uploads"
 	day             = 24 * time.Hour
 )
 
@@ -38,6 +40,16 @@ type LifecycleRule struct {
 func (s *S3) LifecycleXML(ctx context.Context, rules []LifecycleRule) ([]byte, error) {
 	c, err := s.lifecycle(ctx, rules)
 	if err != nil {
+		return nil, err
+	}
+	return marshalLifecycle(c)
+}
+
+// RulesXML is LifecycleXML for a bucket without rules of its own; it asks no
+// server.
+func RulesXML(s *S3, rules []LifecycleRule) ([]byte, error) {
+	c := lifecycle.NewConfiguration()
+	if err := s.addRules(c, rules); err != nil {
 		return nil, err
 	}
 	return marshalLifecycle(c)
@@ -76,7 +88,7 @@ func (s *S3) ApplyLifecycle(ctx context.Context, rules []LifecycleRule) error {
 		have[r.ID] = r.Status == "Enabled"
 	}
 	for _, r := range c.Rules {
-		if strings.HasPrefix(r.ID, lifecycleID) && !have[r.ID] {
+		if slices.Contains(s.ruleIDs(), r.ID) && !have[r.ID] {
 			return fmt.Errorf("write lifecycle rules of bucket %s: rule %s was not kept: %w", s.bucket, r.ID, ErrNoLifecycle)
 		}
 	}
@@ -95,23 +107,40 @@ func (s *S3) lifecycle(ctx context.Context, rules []LifecycleRule) (*lifecycle.C
 	if err != nil && minio.ToErrorResponse(err).Code != "NoSuchLifecycleConfiguration" {
 		return nil, fmt.Errorf("read lifecycle rules of bucket %s: %w", s.bucket, lifecycleFailure(caller, err))
 	}
-	// Ids hold the prefix: two installations may share a bucket.
-	own := lifecycleID + strings.ReplaceAll(s.prefix, "/", ".")
 	if have != nil {
+		own := s.ruleIDs()
 		for _, r := range have.Rules {
-			if !strings.HasPrefix(r.ID, own) {
+			if !slices.Contains(own, r.ID) {
 				out.Rules = append(out.Rules, r)
 			}
 		}
 	}
+	return out, s.addRules(out, rules)
+}
+
+// ruleID names a rule; it holds the prefix, as two installations may share a
+// bucket.
+func (s *S3) ruleID(what string) string {
+	return lifecycleID + strings.ReplaceAll(s.prefix, "/", ".") + what
+}
+
+func (s *S3) ruleIDs() []string {
+	out := []string{s.ruleID(unfinished)}
+	for _, c := range Classes {
+		out = append(out, s.ruleID(string(c)))
+	}
+	return out
+}
+
+func (s *S3) addRules(out *lifecycle.Configuration, rules []LifecycleRule) error {
 	for _, r := range rules {
 		if !r.Class.Valid() || r.After < day {
-			return nil, fmt.Errorf("lifecycle rule of %q after %v: want a data class and at least a day", r.Class, r.After)
+			return fmt.Errorf("lifecycle rule of %q after %v: want a data class and at least a day", r.Class, r.After)
 		}
 		days := lifecycle.ExpirationDays((r.After + day - 1) / day)
 		prefix := s.prefix + string(r.Class) + "/"
 		out.Rules = append(out.Rules, lifecycle.Rule{
-			ID: own + string(r.Class), Status: "Enabled",
+			ID: s.ruleID(string(r.Class)), Status: "Enabled",
 			RuleFilter: lifecycle.Filter{And: lifecycle.And{Prefix: prefix, Tags: []lifecycle.Tag{{Key: lifecycleTag, Value: lifecycleExpire}}}},
 			Expiration: lifecycle.Expiration{Days: days},
 			// In a bucket with versions the rule above only hides the bytes.
@@ -120,11 +149,11 @@ func (s *S3) lifecycle(ctx context.Context, rules []LifecycleRule) (*lifecycle.C
 	}
 	if len(rules) > 0 {
 		out.Rules = append(out.Rules, lifecycle.Rule{
-			ID: own + "unfinished-uploads", Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: s.prefix},
+			ID: s.ruleID(unfinished), Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: s.prefix},
 			AbortIncompleteMultipartUpload: lifecycle.AbortIncompleteMultipartUpload{DaysAfterInitiation: 2},
 		})
 	}
-	return out, nil
+	return nil
 }
 
 func lifecycleFailure(ctx context.Context, err error) error {

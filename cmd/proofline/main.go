@@ -43,7 +43,9 @@ type commands struct {
 	ConfigCmd configShow   `cmd:"" name:"config" help:"Show every setting with its value, where it came from and why it exists."`
 	Keys      apiKeysCmd   `cmd:"" name:"api-key" help:"Create and list API keys of relying services."`
 	Queue     queueCmd     `cmd:"" help:"List work that was given up, and start it again."`
-	Retention retentionCmd `cmd:"" help:"Erase what is past its retention."`
+	Retention retentionCmd `cmd:"" help:"Erase what is past its retention; legal holds."`
+	Keyring   keysCmd      `cmd:"" name:"keys" help:"List, add, rotate and retire the keys that wrap all data keys."`
+	Storage   storageCmd   `cmd:"" help:"Check the stored evidence, write lifecycle rules, look over a restore."`
 }
 
 func main() {
