@@ -90,6 +90,6 @@ func NewFinder() *Finder { return &Finder{} }
 func (f *Found) Info(m gocv.Mat) quality.DocumentInfo {
 	return quality.DocumentInfo{
 		Quad: f.Quad, PxPerMM: f.PxPerMM, SourcePxPerMM: f.SourcePxPerMM, CutOff: f.CutOff, Class: string(f.Class),
-		MRZ: f.MRZ, Portrait: f.Portrait, FrameWidth: m.Cols(), FrameHeight: m.Rows(), Photo: &m,
+		MRZ: f.MRZ, Portrait: f.Portrait, FrameWidth: m.Cols(), FrameHeight: m.Rows(), Photo: &m, WholeFrame: f.WholeFrame,
 	}
 }

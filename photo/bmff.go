@@ -51,6 +51,11 @@ func readBMFFHeader(b []byte) (*header, *Error) {
 	if h.width == 0 {
 		return nil, refuse(CodeCorrupt, "the %s file declares no picture size", strings.ToUpper(h.format))
 	}
+	coded, work, ok := codedPixels(b, meta)
+	if !ok {
+		return nil, refuse(CodeCorrupt, "the %s file is put together in a way that can not be read", strings.ToUpper(h.format))
+	}
+	h.coded, h.work = int(min(coded, 1<<40)), int(min(work, 1<<40))
 	return h, nil
 }
 

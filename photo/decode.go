@@ -44,6 +44,10 @@ func Decode(b []byte, l Limits) (*Image, error) {
 		return nil, refuse(CodeTooManyPixels, "%d × %d pixels, at most %d and %d on a side are allowed",
 			h.width, h.height, l.MaxPixels, l.MaxSide)
 	}
+	// Coded pictures are whole blocks, and grids are larger than what they show.
+	if most := l.MaxPixels + l.MaxPixels/8; h.coded > most || h.work > 2*most {
+		return nil, refuse(CodeTooManyPixels, "the %s holds a picture of %d pixels in tiles of %d together, at most %d are allowed", h.format, h.coded, h.work, l.MaxPixels)
+	}
 	reduce := 1
 	for h.pixels(reduce) > l.WorkPixels {
 		reduce = h.coarser(reduce)
@@ -108,7 +112,7 @@ func (h *header) memory(reduce int) int64 {
 	case h.format == "jpeg":
 		return out
 	case h.format == "heic", h.format == "avif": // planes, their turned copy, RGB
-		return out/2 + px*6
+		return out/2 + max(px, int64(h.coded))*6
 	case h.bits == 16:
 		return out + px*8
 	}

@@ -322,6 +322,7 @@ func FuzzHeader(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	f.Add(gridFile(4000, 3000, 3, hvcCOf(f, "corners.heic")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := readHeader(b)
 		if err == nil && (h.width <= 0 || h.height <= 0 || len(h.payload) == 0) {

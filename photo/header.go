@@ -16,6 +16,8 @@ type header struct {
 	scans         int   // JPEG: scans, more than one when progressive
 	progressive   bool  // JPEG
 	blocks        int64 // JPEG: coefficients per pixel × 64, for the memory estimate
+	coded         int   // HEIF: the largest number of pixels that any part of the file declares
+	work          int   // HEIF: the pixels of all tiles that are decoded
 	payload       []byte
 }
 

@@ -63,12 +63,12 @@ func findDocument(e *Engines, kind string, p *photo.Image, most float64) (policy
 		f.Assert("capture.document_not_found", "")
 		return f, nil, nil
 	}
+	var others []photo.Rect
 	for i := range found[1:] {
+		others = append(others, found[1+i].Quad.Scaled(1/p.Scale).Bounds())
 		found[1+i].Close()
 	}
-	if len(found) > 1 {
-		f.Assert("capture.several_documents", "")
-	}
+	f.Measures = append(f.Measures, policy.Measure{Name: "document.count", Value: float64(len(found)), Unit: "documents", Regions: regions(others)})
 	d := &straightened{found[0]}
 	if d.Class == document.Unknown {
 		f.Assert("document.class_unknown", "")
@@ -134,7 +134,7 @@ func (e *Engines) findDocuments(p *photo.Image, most float64) ([]document.Found,
 func (s *straightened) info(p *photo.Image, mrz *photo.Rect) quality.DocumentInfo {
 	return quality.DocumentInfo{
 		Quad: s.Quad, PxPerMM: s.PxPerMM, SourcePxPerMM: s.SourcePxPerMM, CutOff: s.CutOff, Class: string(s.Class),
-		MRZ: mrz, Portrait: s.Portrait, FrameWidth: p.Mat.Cols(), FrameHeight: p.Mat.Rows(), Photo: &p.Mat, Scale: p.Scale,
+		MRZ: mrz, Portrait: s.Portrait, FrameWidth: p.Mat.Cols(), FrameHeight: p.Mat.Rows(), Photo: &p.Mat, WholeFrame: s.WholeFrame, Scale: p.Scale,
 	}
 }
 

@@ -66,8 +66,8 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 	sh, where := shadow(r)
 	add("shadow", sh, "share", r.rects(where)...)
 	add("saturation", chroma(r), "share")
-	if v, ok := moire(r); ok {
-		add("moire", v, "dB")
+	if v, where, ok := screenPattern(d); ok {
+		add("screen_pattern", v, "dB", where...)
 	}
 	if d.SourcePxPerMM > 0 {
 		dpi := d.SourcePxPerMM * 25.4
@@ -81,6 +81,9 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 		if a, ok := tilt(d.Quad, float64(d.FrameWidth), float64(d.FrameHeight)); ok {
 			add("perspective_deg", a, "degrees")
 		}
+	}
+	if v, where, ok := occlusion(doc, d); ok {
+		add("occlusion", v, "mm", where...)
 	}
 	if v, ok := compression(d); ok {
 		add("compression", v, "levels")

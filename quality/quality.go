@@ -41,6 +41,7 @@ type DocumentInfo struct {
 	FrameWidth    int       // of the photo that Quad refers to; 0 when unknown
 	FrameHeight   int       //
 	Photo         *gocv.Mat // that photo, for what straightening destroys; may be nil
+	WholeFrame    bool      // the photo is nothing but the document
 	Scale         float64   // of that photo: decoded pixels per pixel of the file; 0 is 1
 }
 
@@ -191,8 +192,6 @@ func (r *raster) whole() *histogram {
 	}
 	return sum
 }
-
-func (r *raster) bounds() image.Rectangle { return image.Rect(0, 0, r.w, r.h) }
 
 // percentile of the levels, 0-255.
 func (h *histogram) percentile(p float64) float64 {

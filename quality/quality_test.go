@@ -246,6 +246,8 @@ func BenchmarkMeasures(b *testing.B) {
 	reflect(m, 500, 620, 90, 400)
 	r, _ := newRaster(m, 1)
 	defer r.close()
+	info := sheetInfo
+	info.Photo, info.Quad = &m, photo.Rect{X: 100, Y: 100, W: 800, H: 500}.Quad()
 	for name, f := range map[string]func(){
 		"blur":        func() { measureBlur(r) },
 		"glare":       func() { _, k, _, _ := findGlare(r); k.Close() },
@@ -253,7 +255,8 @@ func BenchmarkMeasures(b *testing.B) {
 		"contrast":    func() { localContrast(r) },
 		"shadow":      func() { shadow(r) },
 		"chroma":      func() { chroma(r) },
-		"moire":       func() { moire(r) },
+		"screen":      func() { screenPattern(info) },
+		"occlusion":   func() { occlusion(m, info) },
 		"compression": func() { blockiness(r.luma, r.w, r.h, 8) },
 		"flatness":    func() { flatness(r) },
 	} {

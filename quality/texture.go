@@ -1,11 +1,6 @@
 package quality
 
-import (
-	"image"
-	"math"
-
-	"gocv.io/x/gocv"
-)
+import "math"
 
 // blockiness compares the steps across the 8 × 8 grid of JPEG with the steps
 // between the grid lines, along rows and columns (after Wang, Bovik and Evans,
@@ -55,81 +50,4 @@ func peak(sum, n []int) float64 {
 		best = math.Max(best, v)
 	}
 	return math.Max(0, best-(total-best)/float64(len(sum)-1))
-}
-
-// moire looks for a regular fine pattern: isolated peaks in the spectrum of
-// square windows, off the axes (where lines of print lie), against the median
-// of their ring. It returns the strongest peak in decibels that shows in at
-// least two windows at the same frequency, or false when it could not be
-// computed.
-func moire(r *raster) (float64, bool) {
-	const n = 256
-	if r.w < n || r.h < n {
-		return 0, true
-	}
-	window := gocv.NewMat()
-	defer window.Close()
-	var o ops
-	o.do(gocv.CreateHanningWindow(&window, image.Pt(n, n), gocv.MatTypeCV32F))
-	sum := make([]float64, n*n)
-	count := 0
-	for _, f := range [][2]float64{{0.08, 0.1}, {0.92, 0.1}, {0.5, 0.5}, {0.08, 0.9}, {0.92, 0.9}} {
-		x, y := int(f[0]*float64(r.w-n)), int(f[1]*float64(r.h-n))
-		region := r.grey.Region(image.Rect(x, y, x+n, y+n))
-		tile, spec := gocv.NewMat(), gocv.NewMat()
-		o.do(region.ConvertTo(&tile, gocv.MatTypeCV32F))
-		mean := float32(tile.Mean().Val1)
-		tile.SubtractFloat(mean)
-		o.do(gocv.Multiply(tile, window, &tile))
-		o.do(gocv.DFT(tile, &spec, gocv.DftComplexOutput))
-		v, err := spec.DataPtrFloat32()
-		if o.do(err); !o.failed && len(v) == 2*n*n {
-			// Windows differ in energy; each is put relative to its own total so
-			// that one with strong print does not drown the rest.
-			var energy float64
-			pw := make([]float64, n*n)
-			for i := range pw {
-				pw[i] = float64(v[2*i])*float64(v[2*i]) + float64(v[2*i+1])*float64(v[2*i+1])
-				energy += pw[i]
-			}
-			for i := range pw {
-				sum[i] += pw[i] / (energy + 1)
-			}
-			count++
-		}
-		tile.Close()
-		spec.Close()
-		region.Close()
-	}
-	if o.failed || count == 0 {
-		return 0, false
-	}
-	var ring [n][]float64
-	radius := func(u, v int) int { return int(math.Sqrt(float64(u*u+v*v)) / 3) }
-	each := func(f func(u, v, i int)) {
-		for v := -n/2 + 1; v < n/2; v++ {
-			for u := 0; u < n/2; u++ {
-				rr := u*u + v*v
-				if rr < 22*22 || rr > 120*120 || abs(u) < 5 || abs(v) < 5 {
-					continue
-				}
-				f(u, v, ((v+n)%n)*n+u)
-			}
-		}
-	}
-	each(func(u, v, i int) { k := radius(u, v); ring[k] = append(ring[k], sum[i]) })
-	var med [n]float64
-	for k := range ring {
-		med[k] = quantile(ring[k], 0.5)
-	}
-	best := 0.0
-	each(func(u, v, i int) {
-		if m := med[radius(u, v)]; m > 0 {
-			best = math.Max(best, sum[i]/m)
-		}
-	})
-	if best <= 1 {
-		return 0, true
-	}
-	return 10 * math.Log10(best), true
 }

@@ -143,8 +143,9 @@ func repeated(r *raster) float64 {
 				continue
 			}
 			all++
-			if row[i+1] == row[i-2] && row[i+1] == up[i+1] && row[i] == row[i-3] && row[i+2] == row[i-1] &&
-				row[i] == up[i] && row[i+2] == up[i+2] {
+			here := [3]byte(row[i : i+3])
+			left, above := [3]byte(row[i-3:i]), [3]byte(up[i:i+3])
+			if here == left && left == above {
 				same++
 			}
 		}

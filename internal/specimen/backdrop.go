@@ -47,6 +47,31 @@ func backdrop(b Background, seed int64, w, h int) *image.RGBA {
 	return resized(img, w, h, gocv.InterpolationLinear)
 }
 
+// matching is a plain table of the mean colour of the document's outermost
+// three percent.
+func matching(doc *image.RGBA, seed int64, w, h int) *image.RGBA {
+	b := doc.Rect
+	rim := max(1, b.Dx()*3/100)
+	var sum [3]float64
+	n := 0.0
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			p := doc.Pix[doc.PixOffset(x, y):]
+			if p[3] < 255 || x >= rim && x < b.Dx()-rim && y >= rim && y < b.Dy()-rim {
+				continue
+			}
+			for ch := range sum {
+				sum[ch] += float64(p[ch])
+			}
+			n++
+		}
+	}
+	n = math.Max(1, n)
+	img := image.NewRGBA(image.Rect(0, 0, (w+1)/2, (h+1)/2))
+	flat(img, newNoise(stream(seed, "matching")), color.RGBA{uint8(sum[0] / n), uint8(sum[1] / n), uint8(sum[2] / n), 255}, 0.04)
+	return resized(img, w, h, gocv.InterpolationLinear)
+}
+
 // noise is value noise on a lattice that repeats after 256 cells.
 type noise struct{ lattice [256 * 256]float32 }
 

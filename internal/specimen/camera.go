@@ -28,14 +28,18 @@ type Camera struct {
 	Motion        float64 // length of the motion streak, px
 	MotionAngle   float64 // degrees
 	Glare         []Glare
-	Foils         []Foil  // holograms, where the document has them
-	Shadow        float64 // darkness 0-1 of a shadow whose edge crosses the document
-	Falloff       float64 // 0-1: how much darker the far end of the scene is
-	Noise         float64 // standard deviation, levels of 255
-	Exposure      float64 // stops; 0 is right
-	Warmth        float64 // -1 bluish to 1 yellowish
-	Grey          bool    // a black and white copy
-	Orientation   int     // EXIF 1-8: the way the sensor's rows lie in the file
+	Foils         []Foil // holograms, where the document has them
+	Fingers       []Finger
+	Beside        *image.RGBA // a second document, to the right of the first
+	Panel         *Panel      // the photo is shown on a display and photographed again
+	Match         bool        // the table has the colour of the document's rim
+	Shadow        float64     // darkness 0-1 of a shadow whose edge crosses the document
+	Falloff       float64     // 0-1: how much darker the far end of the scene is
+	Noise         float64     // standard deviation, levels of 255
+	Exposure      float64     // stops; 0 is right
+	Warmth        float64     // -1 bluish to 1 yellowish
+	Grey          bool        // a black and white copy
+	Orientation   int         // EXIF 1-8: the way the sensor's rows lie in the file
 }
 
 // Glare is a specular spot, placed on the document.
@@ -78,12 +82,41 @@ func Photograph(doc *image.RGBA, c Camera) (*Photo, error) {
 	quad := plane.corners(w, h)
 	laid := layDown(c.withFoils(doc), plane, c.Width, c.Height)
 	scene := backdrop(c.Background, c.Seed, c.Width, c.Height)
+	if c.Match {
+		scene = matching(doc, c.Seed, c.Width, c.Height)
+	}
+	if c.Beside != nil {
+		c.besides(scene, plane)
+	}
 	dropShadow(scene, quad)
 	light := c.light(plane, w, h)
 	compose(scene, laid, light)
+	c.fingers(scene, plane, w, h, math.Exp2(c.Exposure/2.2))
+	if c.Panel != nil {
+		var again matrix
+		scene, again = c.Panel.photographed(scene)
+		plane = plane.then(again)
+		quad = plane.corners(w, h)
+	}
 	blurred := c.blur(scene)
 	c.sensor(blurred)
 	return &Photo{Image: blurred, Quad: quad, Orientation: max(1, c.Orientation), plane: plane}, nil
+}
+
+// besides lays the second document to the right of the first, a little turned.
+func (c Camera) besides(scene *image.RGBA, plane matrix) {
+	r := stream(c.Seed, "beside")
+	w, h := float64(c.Beside.Rect.Dx()), float64(c.Beside.Rect.Dy())
+	second := translate(-w/2, -h/2).then(rotate(between(r, -0.12, 0.12))).then(translate(w*1.6, h*between(r, 0.4, 0.6))).then(plane)
+	laid := layDown(c.Beside, second, c.Width, c.Height)
+	dropShadow(scene, second.corners(w, h))
+	for i := 0; i < len(scene.Pix); i += 4 {
+		if a := uint32(laid.Pix[i+3]); a > 0 {
+			for ch := range 3 {
+				scene.Pix[i+ch] = uint8(min(255, uint32(laid.Pix[i+ch])+uint32(scene.Pix[i+ch])*(255-a)/255))
+			}
+		}
+	}
 }
 
 // plane is the pinhole projection of the document: turned in its plane, tilted

@@ -23,12 +23,19 @@ const (
 	Compressed    Degradation = "compressed"
 	Greyscale     Degradation = "greyscale"
 	Hologram      Degradation = "hologram" // a good photo of a document with shining foils
+	Held          Degradation = "held"     // a good photo of a document held at its edges
+	Scene         Degradation = "scene"    // a good photo on any table, at any angle, near or far
+	Fingers       Degradation = "fingers"  // fingers lie on the document
+	Two           Degradation = "two_documents"
+	OnScreen      Degradation = "screen" // photographed from a display
+	SameColour    Degradation = "same_colour"
 )
 
 // Degradations lists all of them, the good photo first.
 var Degradations = []Degradation{
 	Good, BlurDefocus, BlurMotion, GlareMRZ, GlarePortrait, TooDark, Overexposed, ShadowEdge,
 	Tilted, Turned, Noisy, LowResolution, Cropped, Compressed, Greyscale, Hologram,
+	Held, Scene, Fingers, Two, OnScreen, SameColour,
 }
 
 // Label is the class of a degradation in the quality sets: blur, glare, dark,
@@ -39,7 +46,7 @@ func (d Degradation) Label() string {
 		return "blur"
 	case GlareMRZ, GlarePortrait:
 		return "glare"
-	case Hologram:
+	case Hologram, Held, Scene:
 		return string(Good)
 	}
 	return string(d)
@@ -89,7 +96,40 @@ func CameraFor(seed int64, d Degradation, side *SideTruth) Camera {
 		c.Grey = true
 	case Hologram:
 		c.Foils = foils(seed)
+	case Held, Fingers:
+		c.Fingers = hand(seed, side.long(), map[Degradation][2]float64{Held: {1.5, 4}, Fingers: {9, 20}}[d])
+		c.Fill = between(r, 0.7, 0.82)
+	case Scene:
+		c = sceneCamera(seed)
+	case Two:
+		c.Fill, c.OffsetX, c.OffsetY = 0.44, -0.85, between(r, -0.6, 0.6)
+	case OnScreen:
+		c.Panel = panelOf(seed)
+	case SameColour:
+		c.Match = true
 	}
+	return c
+}
+
+// long is the longer side of the document in millimetres.
+func (s *SideTruth) long() float64 {
+	if s == nil || s.PxPerMM == 0 {
+		return 125
+	}
+	return float64(max(s.Width, s.Height)) / s.PxPerMM
+}
+
+// sceneCamera is somebody who photographs a document where it lies: on any
+// background, turned by up to 12 degrees or by a quarter or a half turn more,
+// tilted by up to 22 degrees, filling a third to nearly all of the frame.
+func sceneCamera(seed int64) Camera {
+	r := stream(seed, "scene")
+	c := GoodCamera(seed)
+	c.Background = pick(r, Backgrounds)
+	c.Rotation = between(r, -12, 12) + pick(r, []float64{0, 0, 0, 180, 90, 270})
+	c.Tilt, c.TiltAxis = between(r, 0, 22), between(r, 0, 360)
+	c.Fill = between(r, 0.35, 0.93)
+	c.OffsetX, c.OffsetY = between(r, -0.8, 0.8), between(r, -0.8, 0.8)
 	return c
 }
 

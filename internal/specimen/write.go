@@ -128,7 +128,11 @@ func (w *writer) one(i int) error {
 }
 
 func (w *writer) photo(s *Specimen, side *SideTruth, img *image.RGBA, file, group string, d Degradation, seed int64) error {
-	p, err := Photograph(img, CameraFor(seed, d, side))
+	c := CameraFor(seed, d, side)
+	if d == Two {
+		c.Beside = img
+	}
+	p, err := Photograph(img, c)
 	if err != nil {
 		return err
 	}
