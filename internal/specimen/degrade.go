@@ -104,7 +104,7 @@ func CameraFor(seed int64, d Degradation, side *SideTruth) Camera {
 	case Two:
 		c.Fill, c.OffsetX, c.OffsetY = 0.44, -0.85, between(r, -0.6, 0.6)
 	case OnScreen:
-		c.Panel = panelOf(seed)
+		c.Panel = displayFor(seed)
 	case SameColour:
 		c.Match = true
 	}

@@ -18,9 +18,9 @@ type Panel struct {
 	Axis    float64
 }
 
-// panelOf chooses the display of a seed, from a coarse monitor to a telephone
+// displayFor chooses the display of a seed, from a coarse monitor to a telephone
 // whose pixels nearly match the sensor's.
-func panelOf(seed int64) *Panel {
+func displayFor(seed int64) *Panel {
 	r := stream(seed, "panel")
 	return &Panel{Columns: int(between(r, 420, 1500)), Turn: between(r, -4, 4), Tilt: between(r, 0, 8), Axis: between(r, 0, 360)}
 }
