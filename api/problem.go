@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/session"
@@ -176,13 +179,26 @@ func fromHuma(status int, message string, errs ...error) huma.StatusError {
 		}
 		if d, ok := e.(huma.ErrorDetailer); ok {
 			detail := d.ErrorDetail()
-			p.Errors = append(p.Errors, client.Fault{Location: detail.Location, Message: detail.Message})
+			p.Errors = append(p.Errors, client.Fault{Location: location(detail), Message: detail.Message})
 		}
 	}
 	if code == client.CodeInvalidRequest {
 		p.Detail = message
 	}
 	return p
+}
+
+// location is where in the request something is wrong, without names that the
+// caller made up: they can be personal data as much as a value.
+func location(d *huma.ErrorDetail) string {
+	at := d.Location
+	if d.Message == validation.MsgUnexpectedProperty {
+		at = at[:max(strings.LastIndexByte(at, '.'), 0)]
+	}
+	if name, ok := strings.CutPrefix(at, "body.claims."); ok && !slices.Contains(ClaimNames, name) {
+		at = "body.claims"
+	}
+	return at
 }
 
 // huma builds its own errors through this variable; it is its one extension
