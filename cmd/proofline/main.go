@@ -29,6 +29,7 @@ type commands struct {
 	Up        upCmd        `cmd:"" help:"Run everything in one process: pages, API, queue, worker."`
 	Serve     serveCmd     `cmd:"" help:"Run the API and the pages; needs Redis and workers elsewhere."`
 	Worker    workerCmd    `cmd:"" help:"Run a worker; needs Redis."`
+	Health    healthCmd    `cmd:"" help:"Ask a running server or worker whether it is ready."`
 	Verify    verifyCmd    `cmd:"" help:"Verify one whole case from image files, without a server."`
 	Inspect   inspectCmd   `cmd:"" help:"Show what one stage sees in image files."`
 	MRZ       mrzCmd       `cmd:"" name:"mrz" help:"Work with machine-readable zones as text."`
