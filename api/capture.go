@@ -16,9 +16,6 @@ import (
 	"github.com/proofline/proofline/session"
 )
 
-// documentTypes are what a person can choose when the service fixed nothing.
-var documentTypes = []string{"passport", "id_card", "residence_permit", "driving_licence"}
-
 const evidencePath = "/v1/capture/evidence/"
 
 func (a *api) captureOperation(h huma.API, method, path, id, summary string) huma.Operation {
@@ -169,6 +166,21 @@ func needs(rules *policy.Policy, ses *session.Session, documentType string) []st
 	return out
 }
 
+// choices are the kinds of document that a person can choose where the service
+// fixed none: those that the session's rules accept.
+func choices(rules *policy.Policy, ses *session.Session) []string {
+	var out []string
+	for _, t := range policy.DocumentTypes {
+		if rules.Cell(policy.Context{Segment: ses.Segment, Jurisdiction: ses.Jurisdiction, DocumentType: t}).Accepts(t) {
+			out = append(out, t)
+		}
+	}
+	if len(out) == 0 {
+		return policy.DocumentTypes // the rules speak of formats only
+	}
+	return out
+}
+
 func (a *api) missing(ctx context.Context, ses *session.Session) ([]string, error) {
 	held, documentType, err := a.held(ctx, ses)
 	if err != nil {
@@ -199,7 +211,7 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 	if err != nil {
 		return nil, fromError(err)
 	}
-	types := documentTypes
+	types := choices(rules, ses)
 	if ses.DocumentType != "" {
 		documentType, types = ses.DocumentType, []string{ses.DocumentType}
 	}

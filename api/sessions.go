@@ -147,6 +147,11 @@ func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput
 func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*session.Session, error) {
 	key, b := apiKey(ctx), in.Body
 	cell := a.deps.Policy.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals})
+	if !cell.Accepts(b.DocumentType) && b.DocumentType != "" {
+		p := newProblem(client.CodeInvalidRequest, "The policy accepts no such document.")
+		p.Errors = []client.Fault{{Location: "body.document_type", Message: "accepted here: " + strings.Join(cell.Documents, ", ")}}
+		return nil, p
+	}
 	// Better no session than one whose photos would have to lie somewhere else.
 	if !a.deps.Vault.HasRegion(cell.Residency) {
 		return nil, fmt.Errorf("create session: residency %q: %w", cell.Residency, storage.ErrRegion)

@@ -151,7 +151,7 @@ func (u *uploads) mayCreate(hook handler.HookEvent) (handler.HTTPResponse, handl
 		return handler.HTTPResponse{}, handler.FileInfoChanges{}, p
 	}
 	kind, documentType := meta["kind"], meta["document_type"]
-	if !slices.Contains(policy.EvidenceKinds, kind) || documentType != "" && !slices.Contains(documentTypes, documentType) {
+	if !slices.Contains(policy.EvidenceKinds, kind) || documentType != "" && !slices.Contains(policy.DocumentTypes, documentType) {
 		return refuse(newProblem(client.CodeInvalidRequest, "Upload-Metadata needs kind ("+strings.Join(policy.EvidenceKinds, ", ")+") and may have document_type, insist and sha256."))
 	}
 	if hook.Upload.Size < 1 {

@@ -40,7 +40,7 @@ func GateIn(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []
 		}
 	}
 	start := time.Now()
-	fs, err := gateFindings(e, kind, b)
+	fs, err := gateFindings(ctx, e, cell, kind, b)
 	if err != nil {
 		return policy.GateAnswer{}, fmt.Errorf("check photo: %w", err)
 	}
@@ -51,7 +51,7 @@ func GateIn(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []
 	return cell.Gate(kind, fs), nil
 }
 
-func gateFindings(e *Engines, kind string, b []byte) ([]policy.Finding, error) {
+func gateFindings(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []byte) ([]policy.Finding, error) {
 	limits := photoLimits[kind]
 	limits.Enough = gatePixels
 	p, err := photo.Decode(b, limits)
@@ -71,7 +71,11 @@ func gateFindings(e *Engines, kind string, b []byte) ([]policy.Finding, error) {
 			return nil, err
 		}
 		if found != nil {
+			err = gateKind(ctx, e, cell, p, found, &f)
 			found.close()
+		}
+		if err != nil {
+			return nil, err
 		}
 		fs = append(fs, f)
 	case kind == "selfie" && e.Faces != nil:

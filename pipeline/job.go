@@ -113,7 +113,7 @@ func (j *job) results(ctx context.Context) (map[string]stored, error) {
 
 // resultVersion is part of every input hash: raise it when a stage's findings
 // change their meaning, and cases in flight are measured again.
-const resultVersion = 1
+const resultVersion = 2
 
 // inputHash covers everything that a stage's result depends on: the photos, the
 // models, the day and the results of the stages that it needs. Claims are

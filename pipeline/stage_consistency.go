@@ -28,6 +28,7 @@ func runConsistency(_ context.Context, r *run) ([]policy.Finding, error) {
 		}
 		sources[x.Source][x.Name] = x
 	}
+	r.checkDocument(&f)
 	if len(r.fields) == 0 {
 		f.Assert("consistency.not_comparable", "")
 		return []policy.Finding{f}, nil
@@ -58,7 +59,6 @@ func runConsistency(_ context.Context, r *run) ([]policy.Finding, error) {
 		}
 	}
 	r.checkDates(&f, sources)
-	r.checkDocument(&f)
 	return []policy.Finding{f}, nil
 }
 
@@ -241,18 +241,7 @@ func (r *run) checkDates(f *policy.Finding, sources map[string]map[string]Field)
 // checkDocument holds the kind of document and the jurisdiction against the
 // policy.
 func (r *run) checkDocument(f *policy.Finding) {
-	if len(r.cell.Documents) > 0 {
-		var kinds []string
-		if r.zone != nil {
-			kinds = append(kinds, r.zone.Format, r.zone.DocumentType)
-		}
-		for _, d := range r.documents {
-			kinds = append(kinds, string(d.Class))
-		}
-		if len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k string) bool { return slices.Contains(r.cell.Documents, k) }) {
-			f.Assert("document.type_not_allowed", "")
-		}
-	}
+	r.checkKind(f)
 	if j := r.c.Context.Jurisdiction; j != "" && r.cell.Match.Jurisdiction != j {
 		for _, c := range r.policy.Cells {
 			if c.Match.Jurisdiction != "" && c.Match.Jurisdiction != "*" {

@@ -247,7 +247,7 @@ func (c Cell) hint(rs []Reason, findings []Finding) *Hint {
 		if r.Action != Resubmit || !ok || info.Hint == "" {
 			continue
 		}
-		h := &Hint{Code: r.Code, Text: info.Hint, Subject: r.Subject}
+		h := &Hint{Code: r.Code, Text: hintText(info.Hint, r.Field), Subject: r.Subject}
 		for _, f := range findings {
 			if f.Stage == r.Stage && f.Subject == r.Subject {
 				h.Regions = append(h.Regions, f.regions(r.Code)...)

@@ -59,7 +59,8 @@ type Measure struct {
 
 // Assertion is a statement by a stage that no threshold decides, such as
 // document.mrz_not_found. Field names the document field it is about, never
-// the field's value.
+// the field's value; for document.type_not_expected it is the document type that
+// is wanted.
 type Assertion struct {
 	Code    Code     `json:"code"`
 	Field   string   `json:"field,omitempty"`

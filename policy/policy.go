@@ -49,8 +49,8 @@ type Cell struct {
 	// Checks lists the stages whose finding must exist and be evaluated before
 	// a case can be approved.
 	Checks []string `yaml:"checks" json:"checks,omitempty"`
-	// Documents lists the accepted MRZ formats or document classes; empty
-	// accepts all.
+	// Documents lists the accepted documents: document types, MRZ formats or
+	// classes ([DocumentTypes], [Accepted]); empty accepts all.
 	Documents []string `yaml:"documents" json:"documents,omitempty"`
 	// Attributes lists the fields that the relying service receives.
 	Attributes []string `yaml:"attributes" json:"attributes,omitempty"`
@@ -76,6 +76,9 @@ type Cell struct {
 	Fired    []string `yaml:"-" json:"-"`
 	reviewed bool     // one of them wants a person to look
 
+	// For is the case that [Policy.Cell] resolved the cell for.
+	For Context `yaml:"-" json:"-"`
+
 	catalogue *catalogue // that it was parsed under; nil: the compiled-in one
 }
 
@@ -90,7 +93,7 @@ type Match struct {
 type Context struct {
 	Segment      string `json:"segment,omitempty"`
 	Jurisdiction string `json:"jurisdiction,omitempty"`  // ISO 3166-1 alpha-2 or alpha-3 as the relying service uses
-	DocumentType string `json:"document_type,omitempty"` // passport, id_card, …
+	DocumentType string `json:"document_type,omitempty"` // one of DocumentTypes
 	// Signals are the risk signals that the relying service stated.
 	Signals Signals `json:"signals,omitempty"`
 }
@@ -325,6 +328,9 @@ func (c Cell) validate(where string) error {
 	if err := c.validateResidency(where); err != nil {
 		return err
 	}
+	if err := c.validateDocuments(where); err != nil {
+		return err
+	}
 	for class, d := range c.Retention {
 		if !slices.Contains(Classes, class) {
 			return fmt.Errorf("%s: retention of unknown data class %q", where, class)
@@ -439,7 +445,9 @@ func (p *Policy) Cell(c Context) Cell {
 			best, score = cell, s
 		}
 	}
-	return p.Defaults.overlay(best).stepUp(c.Signals)
+	out := p.Defaults.overlay(best).stepUp(c.Signals)
+	out.For = c
+	return out
 }
 
 // overlay returns the cell with everything that o names replaced.

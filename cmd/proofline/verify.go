@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type verifyCmd struct {
 
 	Segment      string `help:"Policy segment of the case." placeholder:"NAME"`
 	Jurisdiction string `help:"Jurisdiction of the case." placeholder:"CODE"`
-	DocumentType string `help:"Document type of the case." placeholder:"TYPE"`
+	DocumentType string `help:"Document type of the case: passport, id_card, residence_permit or driving_licence. Another document is not approved." placeholder:"TYPE"`
 	Date         string `help:"Day for which the case is decided (expiry, age); today when empty." placeholder:"YYYY-MM-DD"`
 
 	Fields bool `help:"Also print the fields read from the document. They are personal data."`
@@ -32,6 +33,9 @@ func (verifyCmd) Help() string {
 }
 
 func (c *verifyCmd) Run(ctx context.Context) error {
+	if c.DocumentType != "" && !slices.Contains(policy.DocumentTypes, c.DocumentType) {
+		return exitError{code: 2, msg: fmt.Sprintf("--document-type: %q is none of %s", c.DocumentType, strings.Join(policy.DocumentTypes, ", "))}
+	}
 	p, err := c.policy()
 	if err != nil {
 		return err
