@@ -34,9 +34,10 @@ type File struct {
 	Erasures  []storage.Erasure
 	Held      bool
 	Timeline  []audit.Entry
-	// Cut: the log has more entries of the session than Timeline.
-	Cut bool
-	At  time.Time // when it was read
+	// Dropped counts entries of events that changed nothing and are not in
+	// Timeline, because there are very many.
+	Dropped int
+	At      time.Time // when it was read
 }
 
 // Decision is a recorded decision with what it was computed from.
@@ -49,8 +50,9 @@ type Decision struct {
 	Err    error
 }
 
-// maxTimeline is how many entries the store hands out.
-const maxTimeline = 1000
+// maxNoops is how many events that changed nothing are kept: whoever repeats a
+// request a million times must not fill the memory, nor hide what happened.
+const maxNoops = 100
 
 // Load reads a session's file, or fails with session.ErrNotFound.
 func Load(ctx context.Context, s *session.Store, find PolicyOf, id string, now time.Time) (*File, error) {
@@ -59,10 +61,19 @@ func Load(ctx context.Context, s *session.Store, find PolicyOf, id string, now t
 	if f.Session, err = s.Get(ctx, id); err != nil {
 		return nil, err
 	}
-	if f.Timeline, err = s.Timeline(ctx, id); err != nil {
-		return nil, err
+	noops := 0
+	for e, err := range s.SessionLog(ctx, id) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Outcome == "noop" {
+			if noops++; noops > maxNoops {
+				f.Dropped++
+				continue
+			}
+		}
+		f.Timeline = append(f.Timeline, e)
 	}
-	f.Cut = len(f.Timeline) == maxTimeline
 	if f.Evidence, err = s.Evidence(ctx, id, f.Session.Attempt); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -333,6 +334,28 @@ func TestReplayIsIdenticalUntilSomethingWasAltered(t *testing.T) {
 	w.ok(err)
 	if _, shown, err := receipt.Open(b, w.verifier); err != nil || len(shown.Decided) != 2 || shown.Decided[1].By != "reviewer" || !shown.Replayed {
 		t.Errorf("%+v %v", shown, err)
+	}
+}
+
+func TestRepeatedRequestsDoNotHideADecision(t *testing.T) {
+	w := newWorld(t)
+	id := w.begin()
+	w.capture(id)
+	var all sync.WaitGroup
+	for range 40 {
+		all.Go(func() {
+			for range 30 {
+				if _, err := w.store.Apply(ctx, id, session.AnyVersion, session.Event{Kind: session.Submit, Actor: client}, nil); !errors.Is(err, session.ErrNoTransition) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	w.decide(id, 0.5, 0.9)
+	f := w.file(id)
+	if r := f.Replay(); len(r) != 1 || r[0].Verdict != Identical || f.Dropped != 1100 {
+		t.Errorf("%+v, %d dropped", r, f.Dropped)
 	}
 }
 

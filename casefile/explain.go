@@ -40,7 +40,7 @@ type Account struct {
 	Advice  []string `json:"advice,omitempty"`
 
 	Timeline  []Event         `json:"timeline"`
-	Cut       bool            `json:"timeline_cut,omitempty"`
+	Dropped   int             `json:"noops_not_shown,omitempty"` // further events that changed nothing
 	Decisions []Explained     `json:"decisions"`
 	Evidence  []EvidenceState `json:"evidence"`
 	Held      bool            `json:"legal_hold"`
@@ -140,7 +140,7 @@ func (f *File) Explain(v View) (Account, error) {
 		return Account{}, fmt.Errorf("explain session: unknown view %q", v)
 	}
 	s := f.Session
-	a := Account{View: v, Session: s.ID, At: f.At.UTC().Truncate(time.Second), State: string(s.State), Held: f.Held, Cut: f.Cut,
+	a := Account{View: v, Session: s.ID, At: f.At.UTC().Truncate(time.Second), State: string(s.State), Held: f.Held, Dropped: f.Dropped,
 		Timeline: []Event{}, Decisions: []Explained{}, Evidence: f.evidenceStates(v)}
 	if v != Support {
 		a.Tenant = s.Tenant

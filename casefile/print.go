@@ -31,8 +31,8 @@ func (a Account) Print(to io.Writer) error {
 	for _, e := range a.Timeline {
 		w.event(e)
 	}
-	if a.Cut {
-		w.line("  … and more; the audit log has all of it")
+	if a.Dropped > 0 && a.View != Support {
+		w.line("  … and %d more events that changed nothing; the audit log has them", a.Dropped)
 	}
 	if a.View == Support {
 		return w.err

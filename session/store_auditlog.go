@@ -52,15 +52,46 @@ func (s *Store) AuditLog(ctx context.Context, from, to int64) iter.Seq2[[]byte, 
 	}
 }
 
-// Timeline returns a session's audit entries, oldest first, at most 1000.
+// TimelineLimit is how many entries Timeline returns at most.
+const TimelineLimit = 1000
+
+// Timeline returns a session's audit entries, oldest first, at most
+// TimelineLimit.
 func (s *Store) Timeline(ctx context.Context, session string) ([]audit.Entry, error) {
+	return s.timeline(ctx, session, -1)
+}
+
+func (s *Store) timeline(ctx context.Context, session string, after int64) ([]audit.Entry, error) {
 	return list(ctx, s, "read timeline", func(r scanner) (audit.Entry, error) {
 		v, err := scanBody(r)
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		return audit.ParseEntry(v.b)
-	}, "SELECT seq, body FROM audit_entries WHERE session = ? AND session <> '' ORDER BY seq LIMIT 1000", session)
+	}, "SELECT seq, body FROM audit_entries WHERE session = ? AND session <> '' AND seq > ? ORDER BY seq LIMIT ?", session, after, TimelineLimit)
+}
+
+// SessionLog iterates over all of a session's audit entries, oldest first, in
+// pages: whoever repeats a request that changes nothing makes many.
+func (s *Store) SessionLog(ctx context.Context, session string) iter.Seq2[audit.Entry, error] {
+	return func(yield func(audit.Entry, error) bool) {
+		after := int64(-1)
+		for {
+			page, err := s.timeline(ctx, session, after)
+			if err != nil {
+				yield(audit.Entry{}, err)
+				return
+			}
+			for _, e := range page {
+				if after = e.Seq; !yield(e, nil) {
+					return
+				}
+			}
+			if len(page) < TimelineLimit {
+				return
+			}
+		}
+	}
 }
 
 // Checkpoint signs the log as it is, unless nothing was appended since the last

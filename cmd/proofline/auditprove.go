@@ -66,6 +66,9 @@ func (c *auditProveCmd) prove(ctx context.Context, store *session.Store) (audit.
 		if len(es) == 0 {
 			return audit.Proof{}, fmt.Errorf("session %s: %w", c.Session, session.ErrNotFound)
 		}
+		if len(es) == session.TimelineLimit {
+			return audit.Proof{}, fmt.Errorf("session %s has too many entries for one proof; name those that matter with --entry", c.Session)
+		}
 		entries = append(entries, es...)
 	}
 	if c.At > 0 {
