@@ -69,35 +69,48 @@ var erasable = []storage.Class{storage.CaptureImage, storage.BiometricTemplate, 
 
 // erase destroys the evidence of a session, on request.
 func (w *Worker) erase(ctx context.Context, row session.Outbox) error {
+	certs, err := EraseEvidence(ctx, w.c.Store, w.c.Vault, w.actor, row)
+	for _, cert := range certs {
+		if len(cert.Pending) > 0 {
+			w.log.Warn("evidence is unreadable, its bytes could not be deleted yet", "session", row.Session, "class", cert.Class, "objects", len(cert.Pending))
+		}
+	}
+	if errors.Is(err, storage.ErrHeld) {
+		// Lifting the hold wakes the row; this is for the case that it does not.
+		return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(heldWait), session.HeldReason)
+	}
+	if err != nil {
+		w.log.Error("erasure failed and is tried again", "session", row.Session, "tries", row.Tries+1, "error", err)
+		return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(backoff(row.Tries+1, requeueBase, requeueLimit)), "erasure")
+	}
+	return nil
+}
+
+// EraseEvidence carries out the erasure that an outbox row of kind erase asks
+// for: data keys, objects, certificates, and what the store knows of the photos.
+// The row is done with it.
+func EraseEvidence(ctx context.Context, s *session.Store, v *storage.Vault, by session.Actor, row session.Outbox) ([]storage.Certificate, error) {
 	refs, hashes := map[string]string{"reason": row.Ref}, map[string]string{}
 	var certs []storage.Certificate
 	for _, class := range erasable {
-		cert, err := w.c.Vault.Erase(ctx, row.Session, class)
+		cert, err := v.Erase(ctx, row.Session, class)
 		if err == nil {
-			err = keepCertificate(ctx, w.c.Vault, cert, refs, hashes)
-		}
-		if errors.Is(err, storage.ErrHeld) {
-			// Lifting the hold wakes the row; this is for the case that it does not.
-			return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(heldWait), session.HeldReason)
+			err = keepCertificate(ctx, v, cert, refs, hashes)
 		}
 		if err != nil {
-			w.log.Error("erasure failed and is tried again", "session", row.Session, "class", class, "tries", row.Tries+1, "error", err)
-			return w.c.Store.Requeue(ctx, row.ID, time.Now().Add(backoff(row.Tries+1, requeueBase, requeueLimit)), "erasure")
+			return certs, fmt.Errorf("erase %s: %w", class, err)
 		}
 		certs = append(certs, cert)
-		if len(cert.Pending) > 0 {
-			w.log.Warn("evidence is unreadable, its bytes could not be deleted yet", "session", row.Session, "class", class, "objects", len(cert.Pending))
-		}
 	}
-	if err := w.c.Store.EvidenceErased(ctx, row.ID, row.Session, w.actor, refs, hashes); err != nil {
-		return err
+	if err := s.EvidenceErased(ctx, row.ID, row.Session, by, refs, hashes); err != nil {
+		return certs, err
 	}
 	for _, cert := range certs {
-		if err := w.c.Vault.Certified(ctx, cert); err != nil {
-			return err // the sweeper certifies it once more
+		if err := v.Certified(ctx, cert); err != nil {
+			return certs, err // the sweeper certifies it once more
 		}
 	}
-	return nil
+	return certs, nil
 }
 
 // CertificateTime is how long a deletion certificate is kept beside the log,

@@ -41,6 +41,19 @@ func NewMemoryIndex() *MemoryIndex {
 		erasures: map[keyID]storage.Erasure{}, held: map[string]bool{}}
 }
 
+// Clone is a copy of the index as it is: a backup.
+func (m *MemoryIndex) Clone() *MemoryIndex {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &MemoryIndex{keys: maps.Clone(m.keys), seq: m.seq, objects: maps.Clone(m.objects), erasures: maps.Clone(m.erasures),
+		held: maps.Clone(m.held), mark: m.mark}
+	for id, k := range c.keys {
+		k.Wrapped = slices.Clone(k.Wrapped) // destroying overwrites it
+		c.keys[id] = k
+	}
+	return c
+}
+
 // Hold places or lifts a legal hold.
 func (m *MemoryIndex) Hold(session string, on bool) {
 	m.mu.Lock()
