@@ -34,7 +34,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/proofline/proofline/access"
+	"github.com/proofline/proofline/access/login"
+	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/review"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 )
@@ -53,6 +57,16 @@ type Store interface {
 	IssueClientToken(ctx context.Context, by session.Actor, id, purpose string, ttl time.Duration) (session.ClientToken, string, error)
 
 	RedeemClientToken(ctx context.Context, secret, purpose, newPurpose string, ttl time.Duration) (session.ClientToken, string, error)
+
+	Timeline(ctx context.Context, id string) ([]audit.Entry, error)
+	ListObjects(ctx context.Context, id string, c storage.Class) ([]storage.Object, error)
+	AttributesRead(ctx context.Context, by session.Actor, ses *session.Session) error
+	Grant(ctx context.Context, id string) (session.Grant, error)
+	UseGrant(ctx context.Context, account, id, ses, object, kind string) (session.Grant, error)
+	PlaceHold(ctx context.Context, by session.Actor, id, reason, matter string) (session.Hold, error)
+	LiftHold(ctx context.Context, by session.Actor, hold, reason string) (session.Hold, error)
+	Holds(ctx context.Context, f session.HoldFilter) ([]session.Hold, error)
+	Held(ctx context.Context, id string) (bool, error)
 
 	BeginUpload(ctx context.Context, u session.Upload, life time.Duration) (session.Upload, []session.Upload, error)
 	Upload(ctx context.Context, id string) (session.Upload, error)
@@ -97,14 +111,24 @@ type Deps struct {
 	// PolicyOf finds the policy that a session was created under, by its hash.
 	// nil: only Policy is known.
 	PolicyOf func(ctx context.Context, hash string) (*policy.Policy, error)
-	Gate   Gate
+	Gate     Gate
 
 	// PublicURL is the address in capture links, "https://verify.example.com".
 	PublicURL string
 	// CapturePage serves /capture and below.
 	CapturePage http.Handler
-	// QueuePage serves /ops/queues and below; it asks for its own login.
+	// QueuePage serves /ops/queues and below, to operators.
 	QueuePage http.Handler
+	// Door lets people with an account in. nil: nobody can log in.
+	Door *login.Door
+	// Desk is where cases are reviewed and evidence is opened. nil: neither.
+	Desk *review.Desk
+	// Console is the operators' pages. nil: there are none.
+	Console Console
+	// OperatorToken reports whether a request carries the operators' token of
+	// the configuration, which opens the queues' page and the metrics. nil: there
+	// is none, and whoever reaches the server may read the metrics.
+	OperatorToken func(*http.Request) bool
 	// Congested tells whether so much waits to be verified that uploads are
 	// better refused, and for how long. nil: never.
 	Congested func() (retryAfter time.Duration, congested bool)
@@ -116,9 +140,6 @@ type Deps struct {
 	// ClientAddress reads the caller's address from a trusted proxy's header.
 	// nil: the connection's own.
 	ClientAddress func(*http.Request) string
-
-	// OperatorsOnly guards /metrics. nil: whoever reaches the server may read it.
-	OperatorsOnly func(http.Handler) http.Handler
 
 	Limits  Limits
 	Log     *slog.Logger
@@ -136,6 +157,8 @@ type api struct {
 	bytes   *semaphore.Weighted // of uploads held in memory
 	gates   *semaphore.Weighted // photos being judged
 	uploads *uploads            // that arrive in parts
+
+	sameOrigin *http.CrossOriginProtection // for what a cookie allows
 }
 
 // New returns the server's handler.
@@ -163,26 +186,40 @@ func New(d Deps) http.Handler {
 	a.bytes = semaphore.NewWeighted(a.limits.BytesInFlight)
 	a.gates = semaphore.NewWeighted(int64(a.limits.Gates))
 
-	root := chi.NewRouter()
+	a.sameOrigin = http.NewCrossOriginProtection()
+	if u, err := url.Parse(d.PublicURL); err == nil && u.Host != "" {
+		// Behind a proxy the request's host can be another one than the page's.
+		_ = a.sameOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
+
+	root := &router{chi.NewRouter(), map[string]access.Permission{}}
 	root.Use(observe(a.log, a.metrics), securityHeaders, middleware.GetHead)
 	root.NotFound(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("not_found", "")) })
 	root.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("method_not_allowed", "")) })
-	root.Get("/", a.index)
-	root.Get("/healthz", a.healthz)
-	root.Get("/readyz", a.readyz)
-	root.Get("/problems/{code}", a.problemPage)
-	figures := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	if d.OperatorsOnly != nil {
-		figures = d.OperatorsOnly(figures)
+	root.route("GET", "/", access.Public, http.HandlerFunc(a.index))
+	root.route("GET", "/healthz", access.Public, http.HandlerFunc(a.healthz))
+	root.route("GET", "/readyz", access.Public, http.HandlerFunc(a.readyz))
+	root.route("GET", "/problems/{code}", access.Public, http.HandlerFunc(a.problemPage))
+	var figures http.Handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	need := access.Public
+	if d.OperatorToken != nil {
+		figures, need = a.staffOnly(access.FiguresRead, access.FiguresRead, figures), access.FiguresRead
 	}
-	root.Method(http.MethodGet, "/metrics", figures)
+	root.route("GET", "/metrics", need, figures)
 	if d.CapturePage != nil {
-		root.Handle("/capture", d.CapturePage)
-		root.Handle("/capture/*", d.CapturePage)
+		root.everything("/capture", access.Public, d.CapturePage)
 	}
-	if d.QueuePage != nil {
-		root.Handle("/ops/queues", d.QueuePage)
-		root.Handle("/ops/queues/*", d.QueuePage)
+	if d.QueuePage != nil && (d.Door != nil || d.OperatorToken != nil) {
+		root.everything("/ops/queues", access.QueueRead, a.staffOnly(access.QueueRead, access.QueueManage, d.QueuePage))
+	}
+	if d.Console != nil && d.Door != nil {
+		root.Group(func(r chi.Router) {
+			r.Use(a.perAddress(), a.knowAddress)
+			for _, p := range d.Console.Pages() {
+				root.needs[p.Method+" "+p.Path] = p.Need
+				r.Method(p.Method, p.Path, a.page(p))
+			}
+		})
 	}
 	root.Group(func(r chi.Router) {
 		r.Use(a.perAddress(), a.perKey(a.limits.PerKey), a.perPhoto())
@@ -191,6 +228,11 @@ func New(d Deps) http.Handler {
 		a.registerCapture(h)
 		a.registerUploads(r, h)
 		a.registerHandover(h)
+		a.registerLogin(h)
+		a.registerReviews(h)
+		a.registerGrants(h)
+		a.registerCases(h)
+		root.described(h.OpenAPI())
 	})
 	return root
 }
@@ -206,6 +248,7 @@ func (a *api) humaConfig() huma.Config {
 	c.CreateHooks = nil                // no $schema links in answers
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey":      {Type: "http", Scheme: "bearer", Description: "An API key (plk_…), for relying services."},
+		"login":       {Type: "http", Scheme: "bearer", Description: "A login's token (pls_…), for people with an account; browsers send it as a cookie."},
 		"clientToken": {Type: "http", Scheme: "bearer", Description: "A session's token (plc_…), for capture clients."},
 	}
 	c.Transformers = append(c.Transformers, func(ctx huma.Context, _ string, v any) (any, error) {

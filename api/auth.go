@@ -19,11 +19,14 @@ const (
 	ScopeSessionsCreate = "sessions:create"
 	ScopeSessionsRead   = "sessions:read"
 	ScopeEvidenceErase  = "evidence:erase"
+	// ScopeAttributes is what hands out personal data: the fields that the
+	// policy grants.
+	ScopeAttributes = "attributes:read"
 )
 
 // Scopes lists all scopes, for keys that may do everything here.
 func Scopes() []string {
-	return []string{ScopeSessionsCreate, ScopeSessionsRead, ScopeEvidenceErase}
+	return []string{ScopeSessionsCreate, ScopeSessionsRead, ScopeEvidenceErase, ScopeAttributes}
 }
 
 // Purposes of client tokens. A handover token does one thing: it is exchanged

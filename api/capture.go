@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
@@ -25,6 +26,7 @@ func (a *api) captureOperation(h huma.API, method, path, id, summary string) hum
 		Security:    []map[string][]string{{"clientToken": {}}},
 		Middlewares: huma.Middlewares{a.withToken(h)},
 		Errors:      []int{400, 401, 404, 409, 410, 429, 500, 503},
+		Extensions:  map[string]any{permissionKey: string(access.CaptureUse)},
 	}
 }
 
@@ -34,6 +36,10 @@ func (a *api) registerCapture(h huma.API) {
 	submit := a.captureOperation(h, http.MethodPost, "/v1/capture/submit", "submit", "End the capture; a decision follows")
 	submit.DefaultStatus = http.StatusAccepted
 	huma.Register(h, submit, a.submit)
+	withdraw := a.captureOperation(h, http.MethodPost, "/v1/capture/withdrawal", "withdraw-consent", "Withdraw the consent: the session ends, what was sent is erased")
+	withdraw.DefaultStatus = http.StatusAccepted
+	withdraw.Extensions[permissionKey] = string(access.ConsentEnd)
+	huma.Register(h, withdraw, a.withdrawCapture)
 	a.registerUpload(h)
 }
 
@@ -66,10 +72,17 @@ func (a *api) giveConsent(ctx context.Context, in *consentInput) (*statusOutput,
 	if !in.Body.Accepted {
 		return nil, newProblem(client.CodeInvalidRequest, "accepted must be true; a refusal is not sent.")
 	}
+	scope := in.Body.Scope
+	if len(scope) == 0 {
+		scope = []string{"document", "biometric"}
+	}
+	if !slices.Contains(scope, "document") {
+		return nil, newProblem(client.CodeInvalidRequest, "Without document in the scope there is nothing to check.")
+	}
 	ev := session.Event{Kind: session.ConsentGiven, Actor: a.by(ctx), Consent: &session.Consent{
 		// The wording is identified by its version; its hash in the record
 		// does not depend on which words a later release ships.
-		TextHash: digest([]byte(in.Body.TextVersion)), Locale: in.Body.Locale, Scope: []string{"document", "biometric"},
+		TextHash: digest([]byte(in.Body.TextVersion)), Locale: in.Body.Locale, Scope: scope,
 	}}
 	ses, err := a.deps.Store.Apply(ctx, clientToken(ctx).Session, session.AnyVersion, ev, nil)
 	if err != nil && !(ses != nil && ses.Consent != nil && repeated(err)) {

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/proofline/proofline/access"
+	"github.com/proofline/proofline/client"
 )
 
 // document is as much of an OpenAPI document as the tests read.
@@ -73,7 +76,7 @@ func TestEveryRouteOfTheAPIIsDescribedAndEveryDescriptionIsARoute(t *testing.T) 
 }
 
 func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
-	s := newServer(t, nil)
+	s := newServer(t, staffed(nil))
 	d := s.document()
 	call := func(method, path, route, credential, kind string, body []byte) map[string]any {
 		t.Helper()
@@ -122,6 +125,36 @@ func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
 	}
 	call("POST", "/v1/capture/submit", "/v1/capture/submit", token, "", nil)
 	call("DELETE", "/v1/sessions/"+id+"/evidence", "/v1/sessions/{id}/evidence", s.newKey("acme", "sessions:read"), "", nil)
+	// People's side.
+	_, _, staff := s.person("vera", access.Reviewer, access.PrivacyOfficer)
+	in := call("POST", "/v1/login", "/v1/login", "", js, []byte(`{"name":"vera","password":"`+password+`"}`))
+	call("POST", "/v1/login", "/v1/login", "", js, []byte(`{"name":"vera","password":"wrong"}`))
+	call("GET", "/v1/account", "/v1/account", fmt.Sprint(in["token"]), "", nil)
+	waiting := s.review(client.NewSession{DocumentType: "passport"})
+	call("GET", "/v1/reviews?free=true", "/v1/reviews", staff, "", nil)
+	call("GET", "/v1/reviews", "/v1/reviews", s.key, "", nil)
+	c := call("GET", "/v1/reviews/"+waiting, "/v1/reviews/{id}", staff, "", nil)
+	call("POST", "/v1/reviews/"+waiting+"/decision", "/v1/reviews/{id}/decision", staff, js, []byte(`{"outcome":"approved"}`))
+	call("POST", "/v1/reviews/"+waiting+"/claim", "/v1/reviews/{id}/claim", staff, "", nil)
+	g := call("POST", "/v1/evidence/grants", "/v1/evidence/grants", staff, js, []byte(`{"session":"`+waiting+`","purpose":"review"}`))
+	grant := "/v1/evidence/grants/" + fmt.Sprint(g["id"])
+	call("GET", "/v1/evidence/grants?session="+waiting, "/v1/evidence/grants", staff, "", nil)
+	call("GET", grant+"/fields", "/v1/evidence/grants/{grant}/fields", staff, "", nil)
+	call("GET", grant+"/objects/obj_x", "/v1/evidence/grants/{grant}/objects/{object}", staff, "", nil)
+	call("POST", grant+"/approval", "/v1/evidence/grants/{grant}/approval", staff, "", nil)
+	call("DELETE", grant, "/v1/evidence/grants/{grant}", staff, "", nil)
+	call("GET", "/v1/cases/"+waiting+"/timeline", "/v1/cases/{id}/timeline", staff, "", nil)
+	hold := call("POST", "/v1/cases/"+waiting+"/holds", "/v1/cases/{id}/holds", staff, js, []byte(`{"reason":"litigation"}`))
+	call("GET", "/v1/holds", "/v1/holds", staff, "", nil)
+	call("DELETE", "/v1/holds/"+fmt.Sprint(hold["id"])+"?reason=settled", "/v1/holds/{hold}", staff, "", nil)
+	call("POST", "/v1/cases/"+waiting+"/withdrawal", "/v1/cases/{id}/withdrawal", staff, "", nil)
+	call("DELETE", "/v1/cases/"+waiting+"/evidence", "/v1/cases/{id}/evidence", staff, "", nil)
+	call("GET", "/v1/sessions/"+waiting, "/v1/sessions/{id}", s.key, "", nil)
+	call("GET", "/v1/sessions/"+waiting+"/attributes", "/v1/sessions/{id}/attributes", s.key, "", nil)
+	call("POST", "/v1/sessions/"+waiting+"/cancellation", "/v1/sessions/{id}/cancellation", s.key, "", nil)
+	if c["session"] != waiting {
+		t.Errorf("case %v", c["session"])
+	}
 }
 
 // check holds a value against a schema: types, required and unknown members,

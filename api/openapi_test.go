@@ -76,6 +76,8 @@ func TestTheDocumentationListsEveryProblem(t *testing.T) {
 	for _, code := range []string{
 		client.CodeInvalidRequest, client.CodeIdempotencyInvalid, client.CodeUnauthorized, client.CodeTokenExpired, client.CodeForbidden,
 		client.CodeNotFound, client.CodeMethodNotAllowed, client.CodeRequestTimeout, client.CodeConflict, client.CodeConsentMissing,
+		client.CodeLoginRefused, client.CodeCodeNeeded, client.CodeNoGrant, client.CodeSecondPerson, client.CodeNotInReview, client.CodeClaimed,
+		client.CodeNotClaimed, client.CodeVoted, client.CodePreconditionFailed, client.CodePreconditionRequired,
 		client.CodeEvidenceMissing, client.CodeIdempotencyInFlight, client.CodeErased, client.CodeBodyTooLarge,
 		client.CodeUnsupportedMediaType, client.CodeIdempotencyMismatch, client.CodeRateLimited, client.CodeInternal, client.CodeBusy,
 	} {

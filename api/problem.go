@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/review"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 )
@@ -33,7 +34,7 @@ var kinds = map[string]struct {
 	client.CodeIdempotencyInvalid:   {400, "The Idempotency-Key is not valid"},
 	client.CodeUnauthorized:         {401, "A valid key or token is needed"},
 	client.CodeTokenExpired:         {401, "The token has expired"},
-	client.CodeForbidden:            {403, "The key does not allow this"},
+	client.CodeForbidden:            {403, "This is not allowed"},
 	client.CodeNotFound:             {404, "There is no such thing"},
 	client.CodeMethodNotAllowed:     {405, "The method is not allowed here"},
 	client.CodeRequestTimeout:       {408, "The request arrived too slowly"},
@@ -44,6 +45,16 @@ var kinds = map[string]struct {
 	client.CodeUploadOffset:         {409, "The upload stands at another offset"},
 	client.CodeUploadGone:           {410, "The upload has ended or expired"},
 	client.CodeTusVersion:           {412, "Tus-Resumable must be 1.0.0"},
+	client.CodeLoginRefused:         {401, "Name or password is wrong"},
+	client.CodeCodeNeeded:           {401, "The code of the authenticator app is needed"},
+	client.CodeNoGrant:              {403, "There is no valid grant"},
+	client.CodeSecondPerson:         {403, "Another person has to approve"},
+	client.CodeNotInReview:          {409, "The case is not in review"},
+	client.CodeClaimed:              {409, "Another reviewer has the case"},
+	client.CodeNotClaimed:           {409, "Claim the case first"},
+	client.CodeVoted:                {409, "Another reviewer has to judge the case"},
+	client.CodePreconditionFailed:   {412, "The case was changed"},
+	client.CodePreconditionRequired: {428, "If-Match is needed"},
 	client.CodeErased:               {410, "The session's evidence was erased"},
 	client.CodeBodyTooLarge:         {413, "The body is too large"},
 	client.CodeUnsupportedMediaType: {415, "The media type is not supported"},
@@ -112,6 +123,7 @@ func (p *problem) because(err error) *problem {
 func fromError(err error) *problem {
 	var p *problem
 	var none *session.NoTransitionError
+	var fault *review.FaultError
 	switch {
 	case err == nil:
 		return nil
@@ -119,6 +131,22 @@ func fromError(err error) *problem {
 		return p
 	case errors.As(err, &none):
 		return fromTransition(none)
+	case errors.As(err, &fault):
+		p := newProblem(client.CodeInvalidRequest, "")
+		p.Errors = []client.Fault{{Location: "body." + fault.Field, Message: fault.Why}}
+		return p
+	case errors.Is(err, session.ErrNotInReview):
+		return newProblem(client.CodeNotInReview, "")
+	case errors.Is(err, session.ErrClaimed):
+		return newProblem(client.CodeClaimed, "")
+	case errors.Is(err, session.ErrNotClaimed):
+		return newProblem(client.CodeNotClaimed, "")
+	case errors.Is(err, session.ErrVoted):
+		return newProblem(client.CodeVoted, "")
+	case errors.Is(err, session.ErrNoGrant):
+		return newProblem(client.CodeNoGrant, "")
+	case errors.Is(err, session.ErrSamePerson):
+		return newProblem(client.CodeSecondPerson, "")
 	case errors.Is(err, session.ErrNotFound):
 		return newProblem(client.CodeNotFound, "")
 	case errors.Is(err, session.ErrInvalid):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
@@ -28,29 +29,39 @@ const maxJSON = 64 << 10
 // JSON object of strings, in the class extracted_fields.
 const ClaimsKind = "claims"
 
-func (a *api) operation(h huma.API, method, path, id, summary, scope string) huma.Operation {
+func (a *api) operation(h huma.API, method, path, id, summary, scope string, need access.Permission) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"sessions"},
 		MaxBodyBytes: maxJSON, BodyReadTimeout: a.limits.BodyTime,
 		Security:    []map[string][]string{{"apiKey": {scope}}},
 		Middlewares: huma.Middlewares{a.withKey(h, scope)},
 		Errors:      []int{400, 401, 403, 404, 409, 429, 500, 503},
+		Extensions:  map[string]any{permissionKey: string(need)},
 	}
 }
 
 func (a *api) registerSessions(h huma.API) {
-	create := a.operation(h, http.MethodPost, "/v1/sessions", "create-session", "Create a session", ScopeSessionsCreate)
+	create := a.operation(h, http.MethodPost, "/v1/sessions", "create-session", "Create a session", ScopeSessionsCreate, access.SessionMake)
 	create.DefaultStatus = http.StatusCreated
 	create.Errors = append(create.Errors, 422)
 	huma.Register(h, create, a.createSession)
-	huma.Register(h, a.operation(h, http.MethodGet, "/v1/sessions", "list-sessions", "List sessions, newest first", ScopeSessionsRead), a.listSessions)
-	huma.Register(h, a.operation(h, http.MethodGet, "/v1/sessions/{id}", "get-session", "Read a session", ScopeSessionsRead), a.getSession)
-	link := a.operation(h, http.MethodPost, "/v1/sessions/{id}/links", "create-link", "Make another capture link", ScopeSessionsCreate)
+	huma.Register(h, a.operation(h, http.MethodGet, "/v1/sessions", "list-sessions", "List sessions, newest first", ScopeSessionsRead, access.SessionRead), a.listSessions)
+	huma.Register(h, a.operation(h, http.MethodGet, "/v1/sessions/{id}", "get-session", "Read a session", ScopeSessionsRead, access.SessionRead), a.getSession)
+	link := a.operation(h, http.MethodPost, "/v1/sessions/{id}/links", "create-link", "Make another capture link", ScopeSessionsCreate, access.SessionMake)
 	link.DefaultStatus = http.StatusCreated
 	huma.Register(h, link, a.createLink)
-	erase := a.operation(h, http.MethodDelete, "/v1/sessions/{id}/evidence", "erase-evidence", "Erase everything kept for a session", ScopeEvidenceErase)
+	erase := a.operation(h, http.MethodDelete, "/v1/sessions/{id}/evidence", "erase-evidence", "Erase everything kept for a session", ScopeEvidenceErase, access.Erase)
 	erase.DefaultStatus = http.StatusAccepted
 	huma.Register(h, erase, a.eraseEvidence)
+	huma.Register(h, a.operation(h, http.MethodPost, "/v1/sessions/{id}/cancellation", "cancel-session", "End a session that waits for the person", ScopeSessionsCreate, access.SessionEnd), a.cancelSession)
+	withdraw := a.operation(h, http.MethodPost, "/v1/sessions/{id}/withdrawal", "withdraw-session", "Withdraw the person's consent: the session ends, its evidence is erased", ScopeEvidenceErase, access.ConsentEnd)
+	withdraw.DefaultStatus = http.StatusAccepted
+	huma.Register(h, withdraw, a.withdrawSession)
+	if a.deps.Desk != nil {
+		attributes := a.operation(h, http.MethodGet, "/v1/sessions/{id}/attributes", "get-attributes", "The fields of an approved session that the policy grants", ScopeAttributes, access.Attributes)
+		attributes.Errors = append(attributes.Errors, 410)
+		huma.Register(h, attributes, a.attributes)
+	}
 }
 
 type createInput struct {
@@ -258,7 +269,11 @@ func (a *api) getSession(ctx context.Context, in *idInput) (*sessionOutput, erro
 	if err != nil {
 		return nil, fromError(err)
 	}
-	return &sessionOutput{ETag: etag(ses), Body: shown(ses)}, nil
+	out := shown(ses)
+	if out.Evidence, err = a.evidenceState(ctx, ses.ID); err != nil {
+		return nil, fromError(err)
+	}
+	return &sessionOutput{ETag: etag(ses), Body: out}, nil
 }
 
 type listInput struct {
@@ -297,7 +312,7 @@ func (a *api) eraseEvidence(ctx context.Context, in *idInput) (*erasureOutput, e
 	if err := a.deps.Store.RequestErasure(ctx, ses.ID, by, "service_request"); err != nil {
 		return nil, fromError(err)
 	}
-	return &erasureOutput{Body: client.Erasure{Session: ses.ID, Status: "accepted"}}, nil
+	return a.erasing(ctx, ses.ID)
 }
 
 func etag(s *session.Session) string { return strconv.Quote(strconv.FormatInt(s.Version, 10)) }

@@ -351,12 +351,7 @@ func shownPhoto(kind string, j policy.GateAnswer) client.Photo {
 			if f.Stage != "quality" && f.Stage != "document" {
 				continue
 			}
-			v := client.Measure{Name: m.Name, Unit: m.Unit, Threshold: m.Threshold, Bound: m.Bound, Verdict: string(m.Verdict), Code: string(m.Code)}
-			if !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0) {
-				x := m.Value
-				v.Value = &x
-			}
-			out.Measures = append(out.Measures, v)
+			out.Measures = append(out.Measures, shownMeasure(m))
 		}
 	}
 	return out

@@ -24,6 +24,15 @@ func (c *Capture) GiveConsent(ctx context.Context, textVersion, locale string) (
 	return c.status(ctx, http.MethodPost, "/v1/capture/consent", Consent{Accepted: true, TextVersion: textVersion, Locale: locale})
 }
 
+// WithdrawConsent ends the session and has everything that was sent erased.
+func (c *Capture) WithdrawConsent(ctx context.Context) (*Erasure, error) {
+	var out Erasure
+	if err := c.json(ctx, http.MethodPost, "/v1/capture/withdrawal", nil, &out, true, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
 // Upload sends one photo. documentType says what the person uses; it may be
 // empty when the relying service fixed it. A photo that the gate refuses is no
 // error: look at Accepted.

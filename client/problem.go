@@ -13,6 +13,8 @@ type Problem struct {
 	Detail string  `json:"detail,omitempty"`
 	Code   string  `json:"code" doc:"Stable; what a program decides on."`
 	Errors []Fault `json:"errors,omitempty" doc:"Where in the request; never its values."`
+	// Certificate is that of the erasure, with evidence_erased.
+	Certificate string `json:"certificate,omitempty" doc:"Deletion certificate in the audit log."`
 	// RequestID finds the request in the server's logs.
 	RequestID string `json:"request_id,omitempty"`
 
@@ -60,6 +62,16 @@ const (
 	CodeIdempotencyInFlight  = "idempotency_in_flight"
 	CodeIdempotencyMismatch  = "idempotency_mismatch"
 	CodeIdempotencyInvalid   = "idempotency_invalid"
+	CodeLoginRefused         = "login_refused"
+	CodeCodeNeeded           = "code_needed"
+	CodeNotInReview          = "not_in_review"
+	CodeClaimed              = "review_claimed"
+	CodeNotClaimed           = "review_not_claimed"
+	CodeVoted                = "already_judged"
+	CodeNoGrant              = "no_grant"
+	CodeSecondPerson         = "second_person_needed"
+	CodePreconditionFailed   = "precondition_failed"
+	CodePreconditionRequired = "precondition_required"
 	CodeErased               = "evidence_erased"
 	CodeBodyTooLarge         = "body_too_large"
 	CodeUnsupportedMediaType = "unsupported_media_type"

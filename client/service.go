@@ -74,6 +74,35 @@ func (s *Service) EraseEvidence(ctx context.Context, id string) error {
 	return s.json(ctx, http.MethodDelete, "/v1/sessions/"+url.PathEscape(id)+"/evidence", nil, nil, true, nil)
 }
 
+// Attributes returns the fields of an approved session that the policy grants.
+// After an erasure it is the problem evidence_erased, with the certificate.
+func (s *Service) Attributes(ctx context.Context, id string) (*Attributes, error) {
+	var out Attributes
+	if err := s.json(ctx, http.MethodGet, "/v1/sessions/"+url.PathEscape(id)+"/attributes", nil, &out, true, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// Cancel ends a session that waits for the person.
+func (s *Service) Cancel(ctx context.Context, id string) (*Session, error) {
+	var out Session
+	if err := s.json(ctx, http.MethodPost, "/v1/sessions/"+url.PathEscape(id)+"/cancellation", nil, &out, true, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// WithdrawConsent ends a session on the person's wish, whatever its state, and
+// has its evidence erased.
+func (s *Service) WithdrawConsent(ctx context.Context, id string) (*Erasure, error) {
+	var out Erasure
+	if err := s.json(ctx, http.MethodPost, "/v1/sessions/"+url.PathEscape(id)+"/withdrawal", nil, &out, true, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
 // Wait polls until the session is decided, referred to a person, expired, or
 // needs another capture.
 func (s *Service) Wait(ctx context.Context, id string) (*Session, error) {

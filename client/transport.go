@@ -15,7 +15,7 @@ import (
 )
 
 // maxAnswer bounds what is read of an answer.
-const maxAnswer = 8 << 20
+const maxAnswer = 64 << 20
 
 // caller is what Service and Capture share: an address, a secret, a transport.
 type caller struct {
@@ -72,7 +72,9 @@ func (c caller) once(ctx context.Context, r request, out any) error {
 	for k, v := range r.header {
 		req.Header[k] = v
 	}
-	req.Header.Set("Authorization", "Bearer "+c.secret)
+	if c.secret != "" {
+		req.Header.Set("Authorization", "Bearer "+c.secret)
+	}
 	req.Header.Set("Accept", "application/json")
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
@@ -90,6 +92,10 @@ func (c caller) once(ctx context.Context, r request, out any) error {
 		return problem(resp, b)
 	}
 	if out == nil || len(b) == 0 {
+		return nil
+	}
+	if raw, ok := out.(*[]byte); ok {
+		*raw = b
 		return nil
 	}
 	if err := json.Unmarshal(b, out); err != nil {
@@ -122,4 +128,11 @@ func (c caller) json(ctx context.Context, method, path string, in, out any, repe
 		r.body, r.contentType = b, "application/json"
 	}
 	return c.do(ctx, r, out)
+}
+
+// bytes fetches what is no JSON.
+func (c caller) bytes(ctx context.Context, path string) ([]byte, error) {
+	var out []byte
+	err := c.do(ctx, request{method: http.MethodGet, path: path, repeat: true}, &out)
+	return out, err
 }

@@ -55,6 +55,7 @@ type Session struct {
 	ExpiresAt     time.Time          `json:"expires_at"`
 	SubmittedAt   *time.Time         `json:"submitted_at,omitempty"`
 	Decision      *Decision          `json:"decision,omitempty"`
+	Evidence      *EvidenceState     `json:"evidence,omitempty" doc:"With a single session: how long its evidence is kept, or when it was erased."`
 }
 
 // Decision is the latest decision on a session.
@@ -171,6 +172,8 @@ type Consent struct {
 	Accepted    bool   `json:"accepted" doc:"Must be true; a refusal is not sent."`
 	TextVersion string `json:"text_version" minLength:"1" maxLength:"64" doc:"Which wording was shown."`
 	Locale      string `json:"locale,omitempty" maxLength:"35"`
+	// Scope is what the person agreed to; both when empty.
+	Scope []string `json:"scope,omitempty" maxItems:"2" enum:"document,biometric" doc:"What the person agreed to; both when left out. Without biometric no face is compared and no liveness judged, and a person decides."`
 }
 
 // Photo is the gate's answer to an upload.
@@ -206,5 +209,5 @@ type Measure struct {
 // Erasure answers a request to erase a session's evidence.
 type Erasure struct {
 	Session string `json:"session"`
-	Status  string `json:"status" enum:"accepted" doc:"The erasure is queued; a certificate is in the audit log when it is done."`
+	Status  string `json:"status" enum:"accepted,held" doc:"accepted: the erasure is queued; a certificate is in the audit log when it is done. held: the same, once a legal hold is lifted."`
 }

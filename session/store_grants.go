@@ -245,3 +245,18 @@ func (tx *Tx) endGrants(session string) error {
 	}
 	return nil
 }
+
+// Grant returns a grant, or ErrNotFound.
+func (s *Store) Grant(ctx context.Context, id string) (Grant, error) {
+	g, err := scanGrant(s.queryRow(ctx, "SELECT "+grantColumns+" FROM evidence_grants WHERE id = ?", id))
+	if err != nil {
+		return Grant{}, fmt.Errorf("read grant: %w", err)
+	}
+	return g, nil
+}
+
+// AttributesRead leaves in the log that a relying service reads the fields that
+// the policy grants it.
+func (s *Store) AttributesRead(ctx context.Context, by Actor, ses *Session) error {
+	return s.Audit(ctx, audit.Entry{Actor: by.String(), Action: "attributes.read", Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID})
+}

@@ -182,6 +182,13 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, ar
 		return err
 	}
 	depth := n.watchDepth(ctx)
+	door, err := s.door(n, public)
+	if err != nil {
+		return err
+	}
+	desk := s.desk(n, archive)
+	stopExpiring := n.expireAccess()
+	defer stopExpiring()
 	handler := api.New(api.Deps{
 		Store: n.store, Vault: n.vault, Policy: current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(s.Capture.EmbedOrigins...),
 		Gate: func(ctx context.Context, cell policy.Cell, kind string, photo []byte) (policy.GateAnswer, error) {
@@ -189,10 +196,11 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, ar
 		},
 		Congested: func() (time.Duration, bool) { return 10 * time.Second, int(depth.Load()) > s.Queue.Limit },
 		Submitted: wake, ClientAddress: trusted.client,
-		OperatorsOnly: s.guard(),
-		QueuePage:     s.operatorsOnly(queue.Page(queuePagePath)),
-		Ready:         n.checks(queue),
-		Log:           n.log, Metrics: registry, Version: version,
+		OperatorToken: s.operatorToken(),
+		QueuePage:     framedQueue(queue.Page(queuePagePath)),
+		Door:          door, Desk: desk,
+		Ready: n.checks(queue),
+		Log:   n.log, Metrics: registry, Version: version,
 	})
 	srv := &http.Server{
 		Handler: handler,

@@ -34,6 +34,9 @@ type settings struct {
 	Webhook  webhookSettings  `embed:"" prefix:"webhook."`
 	Capture  captureSettings  `embed:"" prefix:"capture."`
 	Operator operatorSettings `embed:"" prefix:"operator."`
+	Login    loginSettings    `embed:"" prefix:"login."`
+	Review   reviewSettings   `embed:"" prefix:"review."`
+	Evidence evidenceSettings `embed:"" prefix:"evidence."`
 	Log      logSettings      `embed:"" prefix:"log."`
 	engineSettings
 }
@@ -83,7 +86,7 @@ type captureSettings struct {
 }
 
 type operatorSettings struct {
-	Token string `help:"Password of the operators' pages (/ops/queues, /metrics), for any user name or as a bearer token; at least 24 characters, better set through the environment. Empty: there is no /ops/queues, and /metrics is open to whoever reaches the address." placeholder:"SECRET"`
+	Token string `help:"Password of the operators' pages (/ops/queues, /metrics), for any user name or as a bearer token; at least 24 characters, better set through the environment. People with an account and the role operator log in instead (proofline user add). Empty: /metrics is open to whoever reaches the address." placeholder:"SECRET"`
 }
 
 type logSettings struct {
@@ -204,6 +207,7 @@ func (s settings) validate(alone bool) error {
 	if s.Audit.Bucket != "" && s.Storage.Driver != "s3" {
 		add("audit.bucket is set but storage.driver is %s", s.Storage.Driver)
 	}
+	s.validatePeople(add)
 	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
 		add("worker.concurrency must be 0 to 256")
 	}
