@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
@@ -66,18 +68,26 @@ func SweepEvidence(ctx context.Context, s *session.Store, v *storage.Vault, now 
 	if err != nil {
 		return rep, err
 	}
+	var group errgroup.Group
+	group.SetLimit(16) // they share the commits of the database
 	for _, c := range rep.Certificates {
-		refs, hashes := map[string]string{"class": string(c.Class), "reason": "retention"}, map[string]string{}
-		err := keepCertificate(ctx, v, c, refs, hashes)
-		// The log is told in any case: the evidence is gone already.
-		err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
-			Session: c.Session, Refs: refs, Hashes: hashes}))
-		if err == nil {
-			err = v.Certified(ctx, c)
-		}
-		if err != nil {
-			return rep, fmt.Errorf("record expired evidence of %s: %w", c.Session, err)
-		}
+		group.Go(func() error {
+			refs, hashes := map[string]string{"class": string(c.Class), "reason": "retention"}, map[string]string{}
+			err := keepCertificate(ctx, v, c, refs, hashes)
+			// The log is told in any case: the evidence is gone already.
+			err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
+				Session: c.Session, Refs: refs, Hashes: hashes}))
+			if err == nil {
+				err = v.Certified(ctx, c)
+			}
+			if err != nil {
+				return fmt.Errorf("record expired evidence of %s: %w", c.Session, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return rep, err
 	}
 	return rep, nil
 }

@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/storage"
 )
@@ -27,7 +25,7 @@ func (storageRestoreCmd) Help() string {
 // restored is what restore-check found.
 type restored struct {
 	Entries   int64 `json:"entries"`          // of this store's log
-	Published int64 `json:"published"`        // of the newest published checkpoint; 0: none
+	Published int64 `json:"published"`        // of the newest published checkpoint; 0: none has more
 	OldCopy   bool  `json:"old_copy"`         // there were more entries once
 	Read      int   `json:"erasures_in_log"`  // of the given log, by class
 	Again     int   `json:"erased_again"`     // those whose data key had come back
@@ -49,12 +47,11 @@ func (c *storageRestoreCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	head, err := n.store.AuditHead(ctx)
+	copies, err := c.openPublisher(ctx, n)
 	if err != nil {
 		return err
 	}
-	r.Entries = head.Size()
-	if r.Published, err = c.newestPublished(ctx, n); err != nil {
+	if r.Entries, r.Published, err = copies.behind(ctx, n.store); err != nil {
 		return err
 	}
 	r.OldCopy = r.Published > r.Entries
@@ -64,7 +61,11 @@ func (c *storageRestoreCmd) Run(ctx context.Context) error {
 	if c.JSON {
 		err = writeJSON(os.Stdout, r)
 	} else {
-		fmt.Printf("audit log: %d entries here, %d under the newest published checkpoint\n", r.Entries, r.Published)
+		if r.OldCopy {
+			fmt.Printf("audit log: %d entries here, and %d under the newest published checkpoint: an older copy\n", r.Entries, r.Published)
+		} else {
+			fmt.Printf("audit log: %d entries; no published checkpoint has more\n", r.Entries)
+		}
 		fmt.Printf("data keys destroyed so far: %d; key store apart: %v\n", r.Destroyed, r.KeysApart)
 		if c.Log != "" {
 			fmt.Printf("given log: %d entries (%d signed), %d erasures of a class, %d carried out again\n", r.LogSize, r.LogSigned, r.Read, r.Again)
@@ -160,39 +161,4 @@ func reerase(ctx context.Context, n *node, e audit.Entry, r *restored) error {
 		}
 	}
 	return nil
-}
-
-// newestPublished is how many entries the newest published checkpoint covers.
-func (c *storageRestoreCmd) newestPublished(ctx context.Context, n *node) (int64, error) {
-	from, err := c.openCopies(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if f, ok := from.(*storage.FS); ok {
-		defer f.Close()
-	}
-	src, err := publishedSource(ctx, from, n.signer.KeyHash())
-	if err != nil {
-		return 0, err
-	}
-	text, err := c.publicKey("")
-	if err != nil {
-		return 0, err
-	}
-	v, err := note.NewVerifier(text)
-	if err != nil {
-		return 0, fmt.Errorf("the log's public key: %w", err)
-	}
-	var newest int64
-	for msg, err := range src.Checkpoints {
-		if err != nil {
-			return 0, err
-		}
-		cp, err := audit.OpenCheckpoint(msg, v)
-		if err != nil {
-			return 0, fmt.Errorf("published checkpoint: %w", err)
-		}
-		newest = max(newest, cp.Size)
-	}
-	return newest, nil
 }
