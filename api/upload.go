@@ -51,7 +51,7 @@ func (a *api) registerUpload(h huma.API) {
 }
 
 type uploadInput struct {
-	Kind         string `path:"kind" enum:"document_front,document_back,selfie"`
+	Kind         string `path:"kind" enum:"document_front,document_back,selfie,selfie_burst"`
 	DocumentType string `query:"document_type" enum:"passport,id_card,residence_permit,driving_licence" doc:"What the person uses, when the session does not fix it."`
 	Insist       bool   `query:"insist" doc:"Keep the photo although the gate would refuse it, so that nobody is stuck on a photo that can not be better: the case then decides. Files that are no usable image are refused all the same."`
 	ctx          huma.Context

@@ -52,6 +52,10 @@ func GateIn(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []
 }
 
 func gateFindings(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []byte) ([]policy.Finding, error) {
+	if !isPhoto(kind) {
+		f, err := burstQuality(e, b)
+		return []policy.Finding{f}, err
+	}
 	limits := photoLimits[kind]
 	limits.Enough = gatePixels
 	p, err := photo.Decode(b, limits)

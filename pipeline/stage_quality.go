@@ -22,6 +22,14 @@ func runQuality(ctx context.Context, r *run) ([]policy.Finding, error) {
 			}
 			continue
 		}
+		if !isPhoto(kind) {
+			b, err := r.burstQuality(ctx)
+			if err != nil {
+				return nil, err
+			}
+			fs = append(fs, b)
+			continue
+		}
 		p, err := r.photo(ctx, kind)
 		if err != nil {
 			return nil, err

@@ -44,7 +44,7 @@ type Cell struct {
 	Match Match  `yaml:"match" json:"match"`
 
 	// Evidence lists the photos a case needs: document_front, document_back,
-	// selfie.
+	// selfie; and selfie_burst, a second and a half of frames of the face.
 	Evidence []string `yaml:"evidence" json:"evidence,omitempty"`
 	// Checks lists the stages whose finding must exist and be evaluated before
 	// a case can be approved.
@@ -164,7 +164,7 @@ var Classes = []string{"capture_image", "biometric_template", "extracted_fields"
 var Stages = []string{"quality", "document", "mrz", "ocr", "barcode", "face", "liveness", "consistency"}
 
 // EvidenceKinds are the photos that a policy can require.
-var EvidenceKinds = []string{"document_front", "document_back", "selfie"}
+var EvidenceKinds = []string{"document_front", "document_back", "selfie", "selfie_burst"}
 
 //go:embed default.yaml
 var defaultYAML []byte
