@@ -399,7 +399,7 @@ func TestAReceiptHoldsByItselfAndNothingOfItCanBeChanged(t *testing.T) {
 		// Signed again by the key's holder, it still has to agree with the log.
 		for what, lie := range map[string]func(*receipt.Receipt){
 			"decision": func(r *receipt.Receipt) {
-				r.Decisions[0] = bytes.Replace(r.Decisions[0], []byte("rejected"), []byte("approved"), -1)
+				r.Decisions[0] = bytes.ReplaceAll(r.Decisions[0], []byte("rejected"), []byte("approved"))
 			},
 			"findings": func(r *receipt.Receipt) { r.Input = bytes.Replace(r.Input, []byte("0.2"), []byte("0.9"), 1) },
 			"model":    func(r *receipt.Receipt) { r.Models[0].SHA256 = "other" },

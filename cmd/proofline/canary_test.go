@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -27,6 +28,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/proofline/proofline/casefile"
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/internal/specimen"
 	"github.com/proofline/proofline/internal/testserver"
@@ -208,6 +210,9 @@ func tables(t *testing.T, dsn string) []byte {
 			}
 			out = append(out, s)
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		return out
 	}
 	var b bytes.Buffer
@@ -232,8 +237,10 @@ func TestNoPersonalDataLeavesTheVault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := mc.MakeBucket(ctx, "evidence", minio.MakeBucketOptions{ObjectLocking: true}); err != nil {
-		t.Fatal(err)
+	for bucket, lock := range map[string]bool{"evidence": false, "log": true} {
+		if err := mc.MakeBucket(ctx, bucket, minio.MakeBucketOptions{ObjectLocking: lock}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var traces, hooks, answers, queue sink
 	queue.monitor(t, redis.Network, redis.Addr)
@@ -253,6 +260,7 @@ queue: {address: %q}
 storage: {driver: s3, s3: {endpoint: %q, bucket: evidence, region: %q, insecure: true, path-style: true}}
 worker: {concurrency: 2, listen: %q}
 webhook: {url: %q, allow-private: true}
+audit: {bucket: log, keep: 2h}
 log: {level: debug, format: json}
 `, dir, pg.DSN, redis.URL(), s3.Endpoint, s3.Region, metrics, hook))
 	env := []string{"PROOFLINE_STORAGE_S3_ACCESS_KEY=" + s3.AccessKey, "PROOFLINE_STORAGE_S3_SECRET_KEY=" + s3.SecretKey,
@@ -391,29 +399,62 @@ log: {level: debug, format: json}
 		outputs[name] = b
 		return b
 	}
+	// What the commands print, for every case and view; and, for some, the
+	// commands themselves.
 	var compliance []byte
+	archive := newArchive(store, dir)
 	for name, id := range ids {
-		for _, view := range []string{"support", "auditor"} {
-			run("explain "+name+" for "+view, 0, "explain", id, "--for", view)
-			run("explain "+name+" for "+view+", JSON", 0, "explain", id, "--for", view, "--json")
-		}
-		compliance = run("compliance", 0, "explain", id, "--for", "compliance")
-		delete(outputs, "compliance") // may name the relying service's reference
-		file := filepath.Join(dir, name+".receipt")
-		run("receipt of "+name, 0, "receipt", id, "--with-policy", "--out", file)
-		if outputs["receipt file of "+name], err = os.ReadFile(file); err != nil {
+		f, err := casefile.Load(ctx, store, archive.findUnder, id, time.Now())
+		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := program("receipt", "verify", file, "--key", filepath.Join(dir, "audit.key.pub"))
-		if b, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(b, []byte("computed again from the receipt alone: identical")) {
-			t.Errorf("receipt of the %s case: %v: %s", name, err, b)
+		for _, view := range []casefile.View{casefile.Support, casefile.Auditor, casefile.Compliance} {
+			a, err := f.Explain(view)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := errors.Join(a.Print(&out), writeJSON(&out, a)); err != nil {
+				t.Fatal(err)
+			}
+			if view == casefile.Compliance { // names the relying service's reference
+				compliance = out.Bytes()
+				continue
+			}
+			outputs["explain "+name+" for "+string(view)] = out.Bytes()
 		}
+		r, err := f.Receipt(ctx, 0, store.ProveAudit, store.Rules, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outputs["receipt of "+name], err = json.Marshal(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("explain", 0, "explain", ids["failed"], "--for", "auditor", "--json")
+	file := filepath.Join(dir, "receipt")
+	run("receipt", 0, "receipt", ids["rejected"], "--with-policy", "--out", file)
+	if outputs["receipt file"], err = os.ReadFile(file); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := program("receipt", "verify", file, "--key", filepath.Join(dir, "audit.key.pub")).CombinedOutput(); err != nil || !bytes.Contains(b, []byte("computed again from the receipt alone: identical")) {
+		t.Errorf("receipt: %v: %s", err, b)
 	}
 	if b := run("replay", 0, "replay", "--all"); !bytes.Contains(b, []byte("3 identical, 0 different")) {
 		t.Errorf("replay: %s", b)
 	}
 	if b := run("verify", 0, "audit", "verify"); !bytes.Contains(b, []byte("published copies: ")) || bytes.Contains(b, []byte("no copy kept")) {
 		t.Errorf("verify: %s", b)
+	}
+	locked := 0
+	for o := range mc.ListObjects(ctx, "log", minio.ListObjectsOptions{Prefix: "audit-log/", Recursive: true, WithVersions: true}) {
+		if err := mc.RemoveObject(ctx, "log", o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID}); err == nil {
+			t.Errorf("%s could be deleted", o.Key)
+		}
+		locked++
+	}
+	if locked == 0 {
+		t.Error("no checkpoint was published")
 	}
 	run("dead letters", 0, "queue", "dead")
 	export := filepath.Join(dir, "log.jsonl")
@@ -423,7 +464,7 @@ log: {level: debug, format: json}
 	}
 
 	for name, b := range outputs {
-		if len(b) == 0 && name != "export" && !strings.HasPrefix(name, "receipt of") {
+		if len(b) == 0 && name != "export" && name != "receipt" {
 			t.Errorf("%s is empty, so it shows nothing", name)
 		}
 		for _, l := range leaks(canaries, b) {

@@ -23,11 +23,10 @@ func (explainCmd) Help() string {
 }
 
 func (c *explainCmd) Run(ctx context.Context) error {
-	f, done, err := c.caseFile(ctx, c.Session)
+	f, err := c.caseFile(ctx, c.Session)
 	if err != nil {
 		return err
 	}
-	defer done()
 	a, err := f.Explain(casefile.View(c.For))
 	if err != nil {
 		return err
@@ -39,21 +38,21 @@ func (c *explainCmd) Run(ctx context.Context) error {
 }
 
 // caseFile loads what is known of a session.
-func (s settings) caseFile(ctx context.Context, id string) (*casefile.File, func() error, error) {
+func (s settings) caseFile(ctx context.Context, id string) (*casefile.File, error) {
 	if _, err := session.ParseID(session.SessionPrefix, id); err != nil {
-		return nil, nil, exitError{code: 2, msg: "not a session's id"}
+		return nil, exitError{code: 2, msg: "not a session's id"}
 	}
 	store, err := s.existingStore(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	defer store.Close()
 	f, err := casefile.Load(ctx, store, newArchive(store, s.DataDir).findUnder, id, time.Now())
-	if err != nil {
-		err = errors.Join(err, store.Close())
-		if errors.Is(err, session.ErrNotFound) {
-			return nil, nil, exitError{code: 3, msg: "there is no such session"}
-		}
-		return nil, nil, fmt.Errorf("read session: %w", err)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil, exitError{code: 3, msg: "there is no such session"}
 	}
-	return f, store.Close, nil
+	if err != nil {
+		return nil, fmt.Errorf("read session: %w", err)
+	}
+	return f, nil
 }

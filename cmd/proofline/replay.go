@@ -31,11 +31,10 @@ func (c *replayCmd) Run(ctx context.Context) error {
 	}
 	seen := tally{}
 	if !c.All {
-		f, done, err := c.caseFile(ctx, c.Session)
+		f, err := c.caseFile(ctx, c.Session)
 		if err != nil {
 			return err
 		}
-		defer done()
 		if len(f.Decisions) == 0 {
 			return exitError{code: 3, msg: casefile.ErrUndecided.Error()}
 		}
