@@ -24,7 +24,7 @@ type walker struct {
 
 func (w *walker) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		w.lost(what, err)
@@ -42,7 +42,7 @@ func (w *walker) lost(what string, err error) {
 // at waits for a view, then checks it and takes its picture.
 func (w *walker) at(view, name string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.WaitVisible(`[data-view="`+view+`"]`)); err != nil {
 		w.lost("wait for "+view, err)
@@ -88,6 +88,16 @@ func (w *walker) accessible(view string) {
 	for _, v := range found {
 		w.t.Errorf("%s: %s", view, v)
 	}
+}
+
+// attribute reads a data attribute of the view.
+func (w *walker) attribute(name string) string {
+	w.t.Helper()
+	v, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](`document.querySelector('[data-view]')?.dataset.`+name+` ?? ''`))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v
 }
 
 func walk(t *testing.T, ctx context.Context, link string) *walker {

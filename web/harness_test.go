@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"image"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -70,6 +71,14 @@ type site struct {
 
 	mu   sync.Mutex
 	busy bool
+	page http.Handler
+}
+
+// embed says whose pages may embed the capture page.
+func (s *site) embed(origins ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.page = web.Handler(origins...)
 }
 
 func newSite(t *testing.T) *site {
@@ -103,7 +112,7 @@ func newSite(t *testing.T) *site {
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String()
 	server.Config.Handler = api.New(api.Deps{
-		Store: s.store, Vault: s.vault, Policy: rules, PublicURL: s.url, CapturePage: web.Handler(),
+		Store: s.store, Vault: s.vault, Policy: rules, PublicURL: s.url, CapturePage: s.capturePage(),
 		Gate: func(ctx context.Context, c policy.Cell, kind string, b []byte) (policy.GateAnswer, error) {
 			return pipeline.GateIn(ctx, s.engines, c, kind, b)
 		},
@@ -123,6 +132,16 @@ func newSite(t *testing.T) *site {
 	}
 	s.service = client.NewService(s.url, secret, nil)
 	return s
+}
+
+func (s *site) capturePage() http.Handler {
+	s.embed()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		page := s.page
+		s.mu.Unlock()
+		page.ServeHTTP(w, r)
+	})
 }
 
 // verify decides every submitted session as the worker does.
@@ -237,7 +256,7 @@ func browser(t *testing.T, c *camera, flags map[string]any) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -74,3 +74,28 @@ func TestPageTakesNoOtherMethods(t *testing.T) {
 		t.Errorf("status %d, Allow %q", w.Code, w.Header().Get("Allow"))
 	}
 }
+
+func TestOnlyListedOriginsMayEmbedThePage(t *testing.T) {
+	ask := func(path string, embedders ...string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		Handler(embedders...).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	none := ask("/capture")
+	if !strings.Contains(none.Header().Get("Content-Security-Policy"), "frame-ancestors 'none'") || none.Header().Get("X-Frame-Options") != "DENY" {
+		t.Errorf("anybody may embed the page: %v", none.Header())
+	}
+	one := ask("/capture", "https://shop.example", "https://bank.example:8443")
+	if !strings.Contains(one.Header().Get("Content-Security-Policy"), "frame-ancestors https://shop.example https://bank.example:8443;") || one.Header().Get("X-Frame-Options") != "" {
+		t.Errorf("listed origins may not embed the page: %v", one.Header())
+	}
+	if !strings.Contains(one.Body.String(), `content="https://shop.example https://bank.example:8443"`) || strings.Contains(none.Body.String(), "https:") {
+		t.Error("the page does not know whom to tell")
+	}
+	if one.Header().Get("ETag") == none.Header().Get("ETag") {
+		t.Error("a cached page would keep its old parents")
+	}
+	if s := ask("/capture/proofline.js"); s.Code != 200 || s.Header().Get("Cross-Origin-Resource-Policy") != "cross-origin" {
+		t.Errorf("other sites can not load proofline.js: %d %v", s.Code, s.Header())
+	}
+}

@@ -14,6 +14,7 @@ export function onBack(f: (() => void) | null): void {
 }
 
 window.addEventListener('popstate', () => {
+  if (!armed || location.hash) return; // a link that was opened in this tab is no step back
   armed = false;
   const f = handler;
   if (f) f(); // the view that it shows arms again

@@ -23,6 +23,8 @@ const OVERVIEW = 300; // px, longer side
 const WORK = 8; // px/mm at which the gate measures documents
 const TILE = { w: 320, h: 224 }; // px of that, 40 × 28 mm
 const PHOTO = 900; // px, longer side at which the gate measures whole photos
+/** exposure_dark from which the room is too dark to see even the table. Page's own. */
+const DIM = 0.85;
 /** Mean change between two looks, grey levels, above which the phone moves. Page's own. */
 const MOVES = 9;
 
@@ -141,7 +143,17 @@ export class Advisor {
       m['document.cut_off'] = cutOff(quad, vw, vh);
       const t = tilt(quad, vw, vh);
       if (t !== null) m['document.perspective_deg'] = t;
-    } else codes.push('capture.document_not_found');
+    } else {
+      codes.push('capture.document_not_found');
+      // What was measured is the table's, unless there is print to see or nothing
+      // to see at all.
+      const print = told.length >= 3;
+      for (const name of Object.keys(m)) {
+        const dim = name.endsWith('exposure_dark') && m[name]! > DIM;
+        const soft = print && (name === 'document.sharpness' || name === 'photo.sharpness');
+        if (!dim && !soft && name !== 'photo.blank') delete m[name];
+      }
+    }
     codes.push(...failed(this.o.checks, this.o.kind, m));
     if (moves) codes.push('capture.motion_blur');
     return { codes, sharp: (m['document.sharpness'] ?? 0) * (b ? 1 : 0.5) };

@@ -11,7 +11,7 @@ export interface Tell { progress: (fraction: number) => void; waiting: (w: Waiti
 
 const PATH = '/v1/capture/uploads';
 const LARGEST = 1 << 20;
-const SMALLEST = 64 << 10;
+const SMALLEST = 32 << 10;
 /** A connection on which nothing moves for so long is given up. */
 const STALL_MS = 20_000;
 
