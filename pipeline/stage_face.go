@@ -117,7 +117,7 @@ func selfieFinding(e *Engines, p *photo.Image) (policy.Finding, *face.Face, erro
 	if len(others) > 0 {
 		f.Assert("capture.several_faces", "", regions(others)...)
 	}
-	f.Measures = measures(quality.Face(p.Mat, quality.FaceInfo{Box: main.Box, Points: main.Points, Count: 1 + len(others)}), 1/p.Scale)
+	f.Measures = measures(quality.Face(p.Mat, quality.FaceInfo{Box: main.Box, Points: main.Points, Count: 1 + len(others), Scale: p.Scale}), 1/p.Scale)
 	share, ok, err := documentShare(e, p, faces)
 	if err != nil {
 		return f, nil, err
@@ -219,11 +219,7 @@ func runLiveness(ctx context.Context, r *run) ([]policy.Finding, error) {
 	if err != nil {
 		return nil, &stageError{"liveness", err}
 	}
-	if r.engines.Faces == nil {
-		return []policy.Finding{f}, nil
-	}
-	burst, err := runBurst(ctx, r, p)
-	return append([]policy.Finding{f}, burst...), err
+	return []policy.Finding{f}, nil
 }
 
 func livenessFinding(e *Engines, m gocv.Mat, main face.Face) (policy.Finding, error) {

@@ -22,6 +22,8 @@ func component(name string, v float64) *float64 {
 		q = 120 * (0.832 - 1/(1+math.Exp((0.92-v)/0.05)))
 	case "over_exposure":
 		q = 1 / (v + 0.01)
+	case "background_uniformity":
+		q = 190 * (1 - 1/(1+math.Exp((10-v)/100)))
 	default:
 		return nil
 	}

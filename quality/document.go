@@ -66,8 +66,8 @@ func Document(doc gocv.Mat, d DocumentInfo) []Measure {
 	sh, where := shadow(r)
 	add("shadow", sh, "share", r.rects(where)...)
 	add("saturation", chroma(r), "share")
-	if v, where, ok := screenPattern(d); ok {
-		add("screen_pattern", v, "dB", where...)
+	if v, ok := screenPattern(d); ok { // it lies over all of the document
+		add("screen_pattern", v, "dB", photo.Rect{W: float64(doc.Cols()), H: float64(doc.Rows())})
 	}
 	if d.SourcePxPerMM > 0 {
 		dpi := d.SourcePxPerMM * 25.4

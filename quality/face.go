@@ -41,6 +41,12 @@ func Face(m gocv.Mat, f FaceInfo) []Measure {
 		}
 	}
 
+	if len(f.Points) >= 2 && m.Type() == gocv.MatTypeCV8UC3 {
+		if v, ok := backgroundGradient(m, f.Points); ok {
+			add("background_uniformity", v, "gradient")
+		}
+	}
+
 	b := f.Box.Bounds(m.Cols(), m.Rows())
 	if b.Dx() < 24 || b.Dy() < 24 {
 		return out

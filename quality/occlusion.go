@@ -37,7 +37,9 @@ func newRim(d DocumentInfo, wMM, hMM float64) (*rim, bool) {
 	// Average the source to about the resolution that is wanted first.
 	b := widened(q, rimMM/wMM, rimMM/hMM).Bounds().Bounds(d.Photo.Cols(), d.Photo.Rows())
 	by := int(math.Min(q[0].Distance(q[1])/(wMM*k), q[1].Distance(q[2])/(hMM*k)) * 0.8)
-	if by = max(1, by); b.Dx() < 4*by || b.Dy() < 4*by {
+	for by = max(1, by); by&(by-1) != 0; by-- { // halving is what goes fast
+	}
+	if b.Dx() < 4*by || b.Dy() < 4*by {
 		r.mat.Close()
 		return nil, false
 	}
@@ -46,19 +48,23 @@ func newRim(d DocumentInfo, wMM, hMM float64) (*rim, bool) {
 	defer region.Close()
 	defer small.Close()
 	var o ops
-	o.do(gocv.Resize(region, &small, b.Size().Div(by), 0, 0, gocv.InterpolationArea))
+	src := region
+	for k := by; k > 1; k /= 2 {
+		o.do(gocv.Resize(src, &small, image.Pt(src.Cols()/2, src.Rows()/2), 0, 0, gocv.InterpolationArea))
+		src = small
+	}
 	from, to := make([]gocv.Point2f, 4), []gocv.Point2f{
 		{X: float32(r.m), Y: float32(r.m)}, {X: float32(r.w - r.m), Y: float32(r.m)},
 		{X: float32(r.w - r.m), Y: float32(r.h - r.m)}, {X: float32(r.m), Y: float32(r.h - r.m)}}
 	for i := range q {
 		from[i] = gocv.Point2f{X: float32((q[i].X - float64(b.Min.X)) / float64(by)), Y: float32((q[i].Y - float64(b.Min.Y)) / float64(by))}
 	}
-	src, dst := gocv.NewPoint2fVectorFromPoints(from), gocv.NewPoint2fVectorFromPoints(to)
-	defer src.Close()
-	defer dst.Close()
-	t := gocv.GetPerspectiveTransform2f(src, dst)
+	a, z := gocv.NewPoint2fVectorFromPoints(from), gocv.NewPoint2fVectorFromPoints(to)
+	defer a.Close()
+	defer z.Close()
+	t := gocv.GetPerspectiveTransform2f(a, z)
 	defer t.Close()
-	o.do(gocv.WarpPerspectiveWithParams(small, &r.mat, t, image.Pt(r.w, r.h), gocv.InterpolationLinear, gocv.BorderReplicate, color.RGBA{}))
+	o.do(gocv.WarpPerspectiveWithParams(src, &r.mat, t, image.Pt(r.w, r.h), gocv.InterpolationLinear, gocv.BorderReplicate, color.RGBA{}))
 	o.do(gocv.CvtColor(r.mat, &r.mat, gocv.ColorBGRToYCrCb))
 	r.p = o.bytes(r.mat)
 	if o.failed {

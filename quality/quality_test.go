@@ -296,3 +296,34 @@ func TestAFrontalWellLitFaceHasHighComponentValues(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlainBackgroundIsMoreUniformThanAFullOne(t *testing.T) {
+	f := FaceInfo{Box: photo.Rect{X: 220, Y: 150, W: 160, H: 200}, Points: []photo.Point{{X: 266, Y: 220}, {X: 334, Y: 220}, {X: 300, Y: 255}, {X: 300, Y: 290}}}
+	plain := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(200, 205, 210, 0), 500, 600, gocv.MatTypeCV8UC3)
+	defer plain.Close()
+	gocv.Circle(&plain, image.Pt(300, 240), 80, color.RGBA{170, 130, 110, 0}, -1) // the head does not count
+	full := plain.Clone()
+	defer full.Close()
+	for x := 0; x < 600; x += 20 {
+		gocv.Rectangle(&full, image.Rect(x, 0, x+8, 160), color.RGBA{40, 60, 80, 0}, -1)
+	}
+	quality := func(m gocv.Mat) float64 {
+		for _, x := range Face(m, f) {
+			if x.Name == "face.background_uniformity" {
+				return *x.Quality
+			}
+		}
+		t.Fatal("the background was not measured")
+		return 0
+	}
+	if a, b := quality(plain), quality(full); a < 95 || b > 40 {
+		t.Errorf("plain %.0f, full %.0f", a, b)
+	}
+	tight := plain.Region(image.Rect(220, 150, 380, 350))
+	defer tight.Close()
+	for _, x := range Face(tight, FaceInfo{Box: photo.Rect{W: 160, H: 200}, Points: []photo.Point{{X: 46, Y: 70}, {X: 114, Y: 70}}}) {
+		if x.Name == "face.background_uniformity" {
+			t.Errorf("a picture of nothing but the face has a background of %.1f", x.Value)
+		}
+	}
+}

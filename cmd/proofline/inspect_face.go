@@ -42,8 +42,9 @@ func (c *inspectFaceCmd) Run(ctx context.Context) error {
 	return inspectFiles{Files: c.Files, inspectFlags: c.inspectFlags}.each(ctx, func(img *photo.Image, head inspected) (any, error) {
 		out := struct {
 			inspected
-			Faces []faceInspected `json:"faces"`
-		}{inspected: head, Faces: []faceInspected{}}
+			Faces        []faceInspected       `json:"faces"`
+			NotEvaluated []quality.NotMeasured `json:"not_evaluated"`
+		}{inspected: head, Faces: []faceInspected{}, NotEvaluated: quality.FaceNotMeasured}
 		if img == nil {
 			return out, nil
 		}

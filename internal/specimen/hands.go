@@ -18,14 +18,14 @@ type Finger struct {
 	Tone  color.RGBA
 }
 
-// tones of skin, from light to dark.
-var tones = []color.RGBA{rgb(0xf0d6c2), rgb(0xe3b598), rgb(0xcf9a76), rgb(0xa9734f), rgb(0x7b4d34), rgb(0x4f3224)}
+// Tones of skin, from light to dark.
+var Tones = []color.RGBA{rgb(0xf0d6c2), rgb(0xe3b598), rgb(0xcf9a76), rgb(0xa9734f), rgb(0x7b4d34), rgb(0x4f3224)}
 
 // hand is the fingers of a seed, whose tips reach from deep[0] to deep[1]
 // millimetres over the edge of a document of that many millimetres.
 func hand(seed int64, long float64, deep [2]float64) []Finger {
 	r := stream(seed, "hand")
-	tone := pick(r, tones)
+	tone := pick(r, Tones)
 	sides := [][]int{{1, 3}, {2}, {3}, {1}, {2, 2}}[r.IntN(5)]
 	var out []Finger
 	for i, s := range sides {
