@@ -26,7 +26,7 @@ import (
 )
 
 // admin is a client that makes buckets and looks behind the driver's back.
-func admin(t *testing.T, s *testserver.S3Server) *minio.Client {
+func admin(t testing.TB, s *testserver.S3Server) *minio.Client {
 	t.Helper()
 	c, err := minio.New(s.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: s.Region, BucketLookup: minio.BucketLookupPath})
 	if err != nil {
@@ -37,7 +37,7 @@ func admin(t *testing.T, s *testserver.S3Server) *minio.Client {
 
 var buckets atomic.Int64
 
-func newBucket(t *testing.T, s *testserver.S3Server, versioned bool) (*minio.Client, storage.S3Config) {
+func newBucket(t testing.TB, s *testserver.S3Server, versioned bool) (*minio.Client, storage.S3Config) {
 	t.Helper()
 	a, bucket := admin(t, s), fmt.Sprintf("evidence-%d", buckets.Add(1))
 	if err := a.MakeBucket(ctx, bucket, minio.MakeBucketOptions{}); err != nil {
@@ -52,7 +52,7 @@ func newBucket(t *testing.T, s *testserver.S3Server, versioned bool) (*minio.Cli
 		Insecure: true, PathStyle: true, Timeout: 30 * time.Second}
 }
 
-func openS3(t *testing.T, c storage.S3Config) *storage.S3 {
+func openS3(t testing.TB, c storage.S3Config) *storage.S3 {
 	t.Helper()
 	b, err := storage.OpenS3(ctx, c)
 	if err != nil {

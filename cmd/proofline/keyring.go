@@ -121,7 +121,7 @@ func (s settings) openRegions(ctx context.Context, n *node) error {
 const holderInterval = 15 * time.Second
 
 // announceKeys keeps the keyring fresh and the others told, until stopped.
-func (n *node) announceKeys() (stop func()) {
+func (n *node) announceKeys(every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	host, err := os.Hostname()
@@ -143,7 +143,7 @@ func (n *node) announceKeys() (stop func()) {
 	}
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(holderInterval)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			tell()

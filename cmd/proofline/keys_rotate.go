@@ -95,6 +95,7 @@ func (c *keysRotateCmd) promote(ctx context.Context, h *keyHouse) error {
 			return err
 		}
 	}
+	told := 0
 	for end := time.Now().Add(c.Wait); ; {
 		holders, err := h.store.KeyHolders(ctx, silence)
 		if err != nil {
@@ -112,11 +113,14 @@ func (c *keysRotateCmd) promote(ctx context.Context, h *keyHouse) error {
 		if time.Now().After(end) {
 			return exitError{code: 1, msg: fmt.Sprintf("key %s is in %s, but these running processes do not hold it: %s. Nothing was re-wrapped. Copy the file to their machines, then run: proofline keys rotate --to %s", id, c.keyringFile(), strings.Join(without, ", "), id)}
 		}
-		fmt.Fprintf(os.Stderr, "waiting until %d running processes hold key %s\n", len(without), id)
+		if told != len(without) {
+			told = len(without)
+			fmt.Fprintf(os.Stderr, "waiting until %d running processes hold key %s\n", told, id)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(min(holderInterval/3, c.Wait)):
+		case <-time.After(min(time.Second, c.Wait)):
 		}
 	}
 	if err := f.Promote(ctx, id); err != nil {
@@ -139,7 +143,7 @@ func (c *keysRotateCmd) settle(ctx context.Context, h *keyHouse, id string) erro
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(holderInterval / 10):
+		case <-time.After(min(time.Second, c.Wait)):
 		}
 	}
 	return nil

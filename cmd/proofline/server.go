@@ -97,7 +97,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 	if s.keyStoreDSN() == "" {
 		n.log.Warn("data keys are in the session store's own database: its backups can bring erased evidence back until they are deleted; set keys.store")
 	}
-	stopAnnouncing := n.announceKeys()
+	stopAnnouncing := n.announceKeys(holderInterval)
 	defer stopAnnouncing()
 	engines, err := s.openEngines(s.concurrency(r))
 	if err != nil {
