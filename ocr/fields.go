@@ -1,170 +1,151 @@
 package ocr
 
 import (
-	"regexp"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/proofline/proofline/photo"
 )
 
 // Field is one value of the visual zone.
 type Field struct {
-	Name       string     `json:"name"`  // surname, given_names, document_number, nationality, birth_date, sex, place_of_birth, issue_date, expiry_date, authority, personal_number, address
+	Name       string     `json:"name"`  // surname, given_names, document_number, nationality, birth_date, sex, place_of_birth, issue_date, expiry_date, authority, personal_number, address, issuing_state
 	Text       string     `json:"text"`  // as read
 	Value      string     `json:"value"` // normalised: dates YYYY-MM-DD, sex M, F or X, numbers without spaces
 	Confidence float64    `json:"confidence"`
 	Region     photo.Rect `json:"region"`
 	Source     string     `json:"source"` // "visual"
+	// Readings are the single readings, the first of the page as a whole, where
+	// the value was read more than once.
+	Readings []Reading `json:"readings,omitempty"`
+
+	room float64 // right limit of the value's column
+}
+
+// Reading is one of several readings of the same print.
+type Reading struct {
+	Value      string  `json:"value"`
+	Confidence float64 `json:"confidence"`
+	How        string  `json:"how"` // the engine and the preparation
 }
 
 // maxWords bounds the work on one page; a document has a few hundred words.
 const maxWords = 2000
 
-// ExtractFields finds the values that stand under or beside known labels. It
-// works for any layout whose captions it knows (labels.yaml); fields without a
-// legible label or with a value that can not be of their kind are left out
-// rather than guessed. At most one field of each name is returned, sorted by
-// name.
+// ExtractFields finds the values of a page of unknown kind: those that stand
+// under or beside known labels. It works for any layout whose captions it knows
+// (labels.yaml); fields without a legible label or with a value that can not be
+// of their kind are left out rather than guessed. At most one field of each name
+// is returned, sorted by name.
 func ExtractFields(p *Page) []Field {
+	fs, _ := anyDocument().extract(p.bounded().rows())
+	return fs
+}
+
+func (p *Page) bounded() *Page {
 	if len(p.Words) > maxWords {
-		p = &Page{Words: p.Words[:maxWords]}
+		return &Page{Words: p.Words[:maxWords]}
 	}
-	rows := p.rows()
-	labels := make([][]label, len(rows))
-	for i, r := range rows {
-		labels[i] = findLabels(r)
-	}
+	return p
+}
+
+// gap is a field whose caption was read and whose value was not.
+type gap struct {
+	field  string
+	label  label
+	right  float64 // where the next caption or value of the row begins
+	beside bool
+	seen   photo.Rect // what was read of the value, if anything
+}
+
+// extract finds the values of a page and the captions that seem to have none.
+func (t *Template) extract(rows [][]Word) ([]Field, []gap) {
+	labels := t.anchors(rows)
 	best := map[string]Field{}
-	for i := range rows {
-		for k, l := range labels[i] {
-			right := rightEdge(labels[i], k)
-			f, ok := l.value(rows[i][l.to:nextFrom(labels[i], k, len(rows[i]))], true)
-			if !ok {
-				f, ok = l.below(rows, labels, i, right)
-			}
-			if old, have := best[l.field]; ok && (!have || f.Confidence > old.Confidence) {
-				best[l.field] = f
-			}
+	var missed []gap
+	keep := func(f Field) {
+		if old, have := best[f.Name]; !have || f.Confidence > old.Confidence {
+			best[f.Name] = f
 		}
 	}
+	for i := range rows {
+		for k, l := range labels[i] {
+			if l.field == "" || l.field == ignored {
+				continue
+			}
+			right := rightEdge(labels[i], k)
+			beside := rows[i][l.to:max(l.to, nextFrom(labels[i], k, len(rows[i])))]
+			if l.tag && t.After[l.field] != "" {
+				for _, f := range t.split(l, beside, right) {
+					keep(f)
+				}
+				continue
+			}
+			f, ok := t.value(l, beside, true)
+			if !ok && !l.tag && !t.Beside {
+				f, ok = t.below(l, rows, labels, i, right)
+			}
+			seen := f.Region
+			if ok {
+				f.room = right
+				keep(f)
+				continue
+			}
+			missed = append(missed, gap{field: l.field, label: l, right: right, beside: l.tag || t.Beside, seen: seen})
+		}
+	}
+	missed = slices.DeleteFunc(missed, func(g gap) bool { _, have := best[g.field]; return have })
 	out := make([]Field, 0, len(best))
 	for _, f := range best {
 		out = append(out, f)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
+	return out, missed
 }
 
-// label is a caption found in a row: words from … to-1.
-type label struct {
-	field    string
-	from, to int
-	box      photo.Rect
-}
-
-// findLabels finds captions in a row. Bilingual captions ("Surname / Nom") are
-// several labels of the same field side by side and are joined.
-func findLabels(r []Word) []label {
-	c := catalogue()
-	var out []label
-	// A caption may share a word with its neighbour's language by a slash, so
-	// words are split at slashes for comparison only.
-	for i := 0; i < len(r); i++ {
-		for n := min(2*c.longest, len(r)-i); n >= 1; n-- {
-			if !together(r[i : i+n]) {
-				continue
-			}
-			field, ok := c.caption(join(r[i : i+n]))
-			if !ok {
-				continue
-			}
-			l := label{field: field, from: i, to: i + n, box: union(r[i : i+n])}
-			if k := len(out) - 1; k >= 0 && out[k].field == field && out[k].to >= i-1 && together(r[out[k].from:i+n]) {
-				out[k].to, out[k].box = i+n, union(r[out[k].from:i+n])
-			} else {
-				out = append(out, l)
-			}
-			i += n - 1
-			break
-		}
-	}
-	return out
-}
-
-// caption is the field of a caption in one language or in several with slashes
-// between them; the languages must not name different fields.
-func (c *labelCatalogue) caption(text string) (string, bool) {
-	if f, ok := c.labelField(fold(text)); ok {
-		return f, true
-	}
-	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '|' })
-	if len(parts) < 2 || len(parts) > 4 {
-		return "", false
-	}
-	field, known := "", 0
-	for _, p := range parts {
-		f, ok := c.labelField(fold(p))
+// split reads a row that holds a field and another after it: a date and, behind
+// it, a place. The shortest run of words that makes the first is taken.
+func (t *Template) split(l label, ws []Word, right float64) []Field {
+	for n := 1; n <= len(ws); n++ {
+		f, ok := t.value(l, ws[:n], true)
 		if !ok {
 			continue
 		}
-		if field != "" && f != field {
-			return "", false
+		out := []Field{f}
+		rest := label{field: t.After[l.field], box: l.box}
+		if g, ok := t.value(rest, ws[n:], true); ok {
+			out[0].room = g.Region.X
+			g.room = right
+			out = append(out, g)
 		}
-		field = f
-		known++
+		return out
 	}
-	// One language may be unknown or misread.
-	return field, known > 0 && known >= len(parts)-1
-}
-
-// together reports whether words stand at word distance, not in columns.
-func together(ws []Word) bool {
-	for i := 1; i < len(ws); i++ {
-		gap := ws[i].Box.X - (ws[i-1].Box.X + ws[i-1].Box.W)
-		if gap > 1.6*max(ws[i].Box.H, ws[i-1].Box.H) {
-			return false
-		}
-	}
-	return true
-}
-
-func nextFrom(ls []label, k, end int) int {
-	if k+1 < len(ls) {
-		return ls[k+1].from
-	}
-	return end
-}
-
-// rightEdge is where the next caption of the row begins.
-func rightEdge(ls []label, k int) float64 {
-	if k+1 < len(ls) {
-		return ls[k+1].box.X
-	}
-	return 1e9
+	return nil
 }
 
 // below takes the value from the next rows: the words that start under the
 // caption and end before the next caption's column.
-func (l label) below(rows [][]Word, labels [][]label, i int, right float64) (Field, bool) {
+func (t *Template) below(l label, rows [][]Word, labels [][]label, i int, right float64) (Field, bool) {
 	reach := l.box.Y + l.box.H*5.5
 	for j := i + 1; j < len(rows) && j <= i+3; j++ {
 		var ws []Word
-		for _, w := range rows[j] {
+		for n, w := range rows[j] {
+			if slices.ContainsFunc(labels[j], func(o label) bool { return n >= o.from && n < o.to }) {
+				continue
+			}
 			if w.Box.Y > reach || w.Box.X+w.Box.W < l.box.X-l.box.H || w.Box.X >= right-l.box.H/2 {
 				continue
 			}
 			ws = append(ws, w)
 		}
-		if len(ws) == 0 {
-			continue
-		}
 		// A caption under a caption: the field is empty.
 		for _, o := range labels[j] {
-			if o.box.X < right && o.box.X+o.box.W > l.box.X {
+			if o.box.Y < reach && o.box.X < right && o.box.X+o.box.W > l.box.X {
 				return Field{}, false
 			}
+		}
+		if len(ws) == 0 {
+			continue
 		}
 		// Words in a column further right belong to another caption.
 		for k := 1; k < len(ws); k++ {
@@ -176,19 +157,14 @@ func (l label) below(rows [][]Word, labels [][]label, i int, right float64) (Fie
 		if ws[0].Box.X > l.box.X+max(l.box.W, 6*l.box.H) {
 			continue
 		}
-		return l.value(ws, false)
+		return t.value(l, ws, false)
 	}
 	return Field{}, false
 }
 
-var (
-	numberLike = regexp.MustCompile(`^[A-Z0-9]{5,20}$`)
-	nameLike   = regexp.MustCompile(`^[\p{L}][\p{L}\p{M}'’.\- ]*$`)
-)
-
 // value makes the field's value of words, if they can be one. On the caption's
-// own row the value must follow at once.
-func (l label) value(ws []Word, sameRow bool) (Field, bool) {
+// own row the value must follow at once; a tag's value stands in a column.
+func (t *Template) value(l label, ws []Word, sameRow bool) (Field, bool) {
 	for len(ws) > 0 && fold(ws[0].Text) == "" {
 		ws = ws[1:]
 	}
@@ -203,51 +179,31 @@ func (l label) value(ws []Word, sameRow bool) (Field, bool) {
 			}
 		}
 	}
-	text := join(ws)
-	f := Field{Name: l.field, Text: text, Region: union(ws), Source: "visual", Confidence: 1}
+	f := Field{Name: l.field, Text: join(ws), Region: union(ws), Source: "visual", Confidence: 1}
 	for _, w := range ws {
 		f.Confidence = min(f.Confidence, w.Confidence)
 	}
-	ok := false
-	switch catalogue().Fields[l.field].Kind {
-	case "date":
-		f.Value, ok = parseDate(text)
-	case "sex":
-		f.Value, ok = parseSex(text)
-	case "number":
-		f.Value = strings.ToUpper(strings.NewReplacer(" ", "", "-", "", ".", "", "/", "").Replace(text))
-		ok = numberLike.MatchString(f.Value) && strings.ContainsAny(f.Value, "0123456789")
-	case "name":
-		f.Value = strings.Trim(text, " .,:;-_|")
-		ok = nameLike.MatchString(f.Value) && !sameRow || nameLike.MatchString(f.Value) && len(f.Value) > 2
-	default:
-		f.Value = strings.Trim(text, " .,:;_|")
-		ok = len([]rune(f.Value)) >= 2
+	var ok bool
+	f.Value, ok = t.normal(l.field, f.Text)
+	if ok && sameRow && !l.tag && catalogue().Fields[l.field].Kind == "name" {
+		ok = len(f.Value) > 2
 	}
 	return f, ok
 }
 
-var sexes = map[string]string{
-	"m": "M", "male": "M", "f": "F", "female": "F", "x": "X", "w": "F", "k": "F", "h": "M",
-	"masculin": "M", "feminin": "F", "masculino": "M", "femenino": "F", "weiblich": "F", "mannlich": "M", "diverse": "X",
-}
-
-// parseSex reads M, F or X, also doubled as in "M/M" or "F / K".
-func parseSex(text string) (string, bool) {
-	words := strings.Fields(fold(text))
-	if len(words) == 0 || len(words) > 3 {
-		return "", false
-	}
-	v, ok := sexes[words[0]]
-	return v, ok
-}
-
 func join(ws []Word) string {
-	parts := make([]string, len(ws))
-	for i, w := range ws {
-		parts[i] = w.Text
+	n := 0
+	for _, w := range ws {
+		n += len(w.Text) + 1
 	}
-	return strings.Join(parts, " ")
+	b := make([]byte, 0, n)
+	for i, w := range ws {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, w.Text...)
+	}
+	return string(b)
 }
 
 func union(ws []Word) photo.Rect {

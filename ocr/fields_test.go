@@ -93,10 +93,24 @@ func TestDatesAreReadInAllCommonForms(t *testing.T) {
 		"12 AUG 1974": "1974-08-12", "12 AUG/AOÛT 74": "1974-08-12", "12.08.1974": "1974-08-12", "12/08/1974": "1974-08-12",
 		"1974-08-12": "1974-08-12", "12 08 1974": "1974-08-12", "AUG 12 1974": "1974-08-12", "08/22/1974": "1974-08-22",
 		"19740812": "1974-08-12", "1 MÄRZ 2001": "2001-03-01", "03 MAI/MAY 2031": "2031-05-03", "5 déc 1999": "1999-12-05",
+		"01SEP1990": "1990-09-01", "2O.O2.l982": "1982-02-20", "1S SEP 2001": "2001-09-15", "3 1 1990": "1990-01-03",
 		"31 FEB 2020": "", "AUG 1974": "", "": "", "12": "", "99.99.9999": "", "no date": "",
 	} {
-		if got, _ := parseDate(text); got != want {
+		if got, _ := parseDate(text, false); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestDatesInDigitsFollowTheOrderOfTheDocument(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"05/11/2002": {"2002-11-05", "2002-05-11"}, "07/15/2033": {"2033-07-15", "2033-07-15"}, "2002-05-11": {"2002-05-11", "2002-05-11"},
+		"05112002": {"2002-11-05", "2002-05-11"}, "MAY 11 2002": {"2002-05-11", "2002-05-11"},
+	} {
+		for i, first := range []bool{false, true} {
+			if got, _ := parseDate(text, first); got != want[i] {
+				t.Errorf("%q, month first %v: %q, want %q", text, first, got, want[i])
+			}
 		}
 	}
 }

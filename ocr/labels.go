@@ -47,7 +47,7 @@ func parseLabels(b []byte) (*labelCatalogue, error) {
 	c.byLabel = map[string]string{}
 	for field, f := range c.Fields {
 		switch f.Kind {
-		case "name", "number", "text", "date", "sex":
+		case "name", "number", "text", "date", "sex", "code":
 		default:
 			return nil, fmt.Errorf("ocr: label catalogue: field %s has unknown kind %q", field, f.Kind)
 		}
@@ -89,6 +89,10 @@ func fold(s string) string {
 				b.WriteByte('l')
 			case 'đ', 'ð':
 				b.WriteByte('d')
+			case 'þ':
+				b.WriteString("th")
+			case 'ə':
+				b.WriteByte('e')
 			case 'ı':
 				b.WriteByte('i')
 			default:
@@ -107,6 +111,14 @@ func fold(s string) string {
 func (c *labelCatalogue) labelField(folded string) (field string, ok bool) {
 	if f, ok := c.byLabel[folded]; ok {
 		return f, true
+	}
+	// Two languages whose slash was not read: "untiljusqu au".
+	for i := 3; i+3 <= len(folded); i++ {
+		a, okA := c.byLabel[strings.TrimSpace(folded[:i])]
+		b, okB := c.byLabel[strings.TrimSpace(folded[i:])]
+		if okA && okB && a == b {
+			return a, true
+		}
 	}
 	if len(folded) < 6 || len(folded) > 40 {
 		return "", false

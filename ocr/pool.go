@@ -21,10 +21,12 @@ type PoolOptions struct {
 	// Tessdata is the directory of LANGUAGE.traineddata; empty means the one
 	// that the system's Tesseract installs for English.
 	Tessdata string
-	// Language is the name of the trained data; empty means "eng".
+	// Language is the name of the trained data, of a language ("eng") or of a
+	// script ("Latin"); empty means "eng".
 	Language string
 	// Clients is the number of engines, and with that of reads at a time;
-	// 0 means 1. An engine with English data holds about 40 MiB.
+	// 0 means 1. An engine with English data holds about 40 MiB,
+	// one with that of the Latin script about 190 MiB.
 	Clients int
 	// MaxPixels bounds one image, because a running recognition can not be
 	// interrupted; 0 means 16 million.
@@ -111,7 +113,9 @@ func SystemTessdata(language string) (string, error) {
 	}
 	for _, pattern := range []string{"/usr/share/tesseract-ocr/*/tessdata", "/usr/share/tessdata", "/usr/local/share/tessdata", "/opt/homebrew/share/tessdata"} {
 		m, _ := filepath.Glob(pattern) // only a malformed pattern is an error
-		dirs = append(dirs, m...)
+		for _, d := range m {
+			dirs = append(dirs, d, filepath.Join(d, "script"))
+		}
 	}
 	for _, d := range dirs {
 		if _, err := os.Stat(filepath.Join(d, language+".traineddata")); err == nil {

@@ -92,6 +92,11 @@ func wordsOf(boxes []gosseract.BoundingBox) []Word {
 			line, last = line+1, k
 		}
 		x, y, w, h := bounds(b.Box)
+		if b.Confidence <= 0 {
+			// Tesseract has no confidence for words that it takes together or apart
+			// in a second look: neither sure nor worthless.
+			b.Confidence = 50
+		}
 		out = append(out, Word{Text: b.Word, Confidence: b.Confidence / 100, Box: photo.Rect{X: x, Y: y, W: w, H: h}, Line: line})
 	}
 	return out

@@ -10,34 +10,54 @@ func (p *Page) rows() [][]Word {
 	slices.SortStableFunc(words, func(a, b Word) int {
 		return compare(a.Box.Centre().Y, b.Box.Centre().Y)
 	})
+	usual := usualHeight(words)
 	var rows [][]Word
+	var alone [][]Word
+	top, bottom := 0.0, 0.0 // of the row being filled
 	for _, w := range words {
 		if w.Box.H <= 0 || w.Text == "" {
 			continue
 		}
-		if n := len(rows); n > 0 {
-			last := rows[n-1]
-			// The same row: the middle of the word lies within the row's height.
-			var top, bottom float64
-			for i, o := range last {
-				if i == 0 || o.Box.Y < top {
-					top = o.Box.Y
-				}
-				bottom = max(bottom, o.Box.Y+o.Box.H)
+		// A pattern or a picture that was taken for a tall word reaches over
+		// several rows and must not join them.
+		if w.Box.H > 2.2*usual {
+			alone = append(alone, []Word{w})
+			continue
+		}
+		mid := w.Box.Centre().Y
+		n := len(rows)
+		// The same row: the middle of the word lies within the row's height.
+		if n > 0 && mid > top && mid < bottom {
+			rows[n-1] = append(rows[n-1], w)
+			if h := max(bottom, w.Box.Y+w.Box.H) - min(top, w.Box.Y); h < 1.5*max(usual, bottom-top, w.Box.H) && w.Box.H > usual/3 {
+				top, bottom = min(top, w.Box.Y), max(bottom, w.Box.Y+w.Box.H)
 			}
-			mid := w.Box.Centre().Y
-			first := last[0].Box
-			if mid > top && mid < bottom && bottom-top < 2.2*first.H+w.Box.H {
-				rows[n-1] = append(last, w)
-				continue
-			}
+			continue
 		}
 		rows = append(rows, []Word{w})
+		top, bottom = w.Box.Y, w.Box.Y+w.Box.H
 	}
+	rows = append(rows, alone...)
 	for _, r := range rows {
 		slices.SortStableFunc(r, func(a, b Word) int { return compare(a.Box.X, b.Box.X) })
 	}
+	slices.SortStableFunc(rows, func(a, b []Word) int { return compare(a[0].Box.Centre().Y, b[0].Box.Centre().Y) })
 	return rows
+}
+
+// usualHeight is the median of the words' heights.
+func usualHeight(words []Word) float64 {
+	var hs []float64
+	for _, w := range words {
+		if w.Box.H > 0 {
+			hs = append(hs, w.Box.H)
+		}
+	}
+	if len(hs) == 0 {
+		return 0
+	}
+	slices.Sort(hs)
+	return hs[len(hs)/2]
 }
 
 func compare(a, b float64) int {

@@ -31,6 +31,10 @@ type Case struct {
 // FieldNames are the names of document fields in claims, findings and reports.
 var FieldNames = []string{"surname", "given_names", "birth_date", "document_number", "expiry_date", "issuing_state", "nationality", "sex"}
 
+// PrintedFields are the names of all fields that a document's print or barcode
+// is read for: those above and those that only a policy may ask for.
+var PrintedFields = append(slices.Clone(FieldNames), "issue_date", "place_of_birth", "authority", "address", "personal_number")
+
 // Field is one value read from a document. It is personal data.
 type Field struct {
 	Name       string  `json:"name"`
@@ -39,6 +43,9 @@ type Field struct {
 	Confidence float64 `json:"confidence"`
 	// Verified: a check digit confirms the value.
 	Verified bool `json:"verified,omitempty"`
+	// Readings are the values of the single readings of the print, where it was
+	// read more than once.
+	Readings []string `json:"readings,omitempty"`
 }
 
 // Report is the outcome of Verify.
@@ -46,6 +53,8 @@ type Report struct {
 	Findings []policy.Finding `json:"findings"` // judged
 	Decision policy.Decision  `json:"decision"`
 	Fields   []Field          `json:"fields,omitempty"`
+	// Comparisons of what the sources say, without values.
+	Comparisons []Comparison `json:"comparisons,omitempty"`
 }
 
 // Event tells an observer how a case gets on.
@@ -89,5 +98,5 @@ func Verify(ctx context.Context, e *Engines, p *policy.Policy, c Case, observe f
 		observe(Event{Stage: s.Name, Done: true, Elapsed: time.Since(start), Findings: fs})
 	}
 	d := r.decide()
-	return Report{Findings: r.judged(), Decision: d, Fields: r.fields}, nil
+	return Report{Findings: r.judged(), Decision: d, Fields: r.fields, Comparisons: r.comparisons}, nil
 }

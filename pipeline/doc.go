@@ -1,7 +1,7 @@
 // Package pipeline takes a case from photos to a decision.
 //
-// A case runs through one table of stages: quality, document, mrz, ocr,
-// barcode, face, liveness, consistency, decide. Each stage asks a vision
+// A case runs through one table of stages: quality, document, mrz, barcode,
+// ocr, face, liveness, consistency, decide. Each stage asks a vision
 // package to measure, turns what was measured into policy findings, and hands
 // what later stages need (a straightened document, the fields that were read)
 // on. A stage whose engine is not installed reports "not_evaluated", which a

@@ -19,7 +19,8 @@ import (
 type Engines struct {
 	Documents *document.Finder
 	MRZ       *reader.Reader
-	OCR       *ocr.Pool
+	OCR       *ocr.Pool // Tesseract with English data: pages, digits, plain letters
+	Names     *ocr.Pool // with the data of the Latin script: names and places; nil where not installed
 	Faces     *face.Engine
 	Liveness  *liveness.Engine
 	Models    []models.Ref // the installed models, for receipts
@@ -56,7 +57,8 @@ func OpenEngines(c EnginesConfig) (*Engines, error) {
 		open  func() error
 	}{
 		{"mrz", func() (err error) { e.MRZ, err = reader.New(reader.Options{Clients: c.Concurrency}); return }},
-		{"ocr", func() (err error) { e.OCR, err = openOCR(c); return }},
+		{"ocr", func() (err error) { e.OCR, err = openOCR(c, "eng"); return }},
+		{"names", func() (err error) { e.Names, err = openOCR(c, "Latin"); return }},
 		{"face", func() (err error) { e.Faces, err = face.OpenWith(set, face.Options{Workers: c.Concurrency}); return }},
 		{"liveness", func() (err error) {
 			e.Liveness, err = liveness.OpenWith(set, liveness.Options{Workers: c.Concurrency})
@@ -79,13 +81,25 @@ func OpenEngines(c EnginesConfig) (*Engines, error) {
 
 var errNotInstalled = errors.New("not installed")
 
-// openOCR starts Tesseract with the system's English data.
-func openOCR(c EnginesConfig) (*ocr.Pool, error) {
-	dir, err := ocr.SystemTessdata("eng")
+// openOCR starts Tesseract with the system's data of a language or script.
+func openOCR(c EnginesConfig, language string) (*ocr.Pool, error) {
+	dir, err := ocr.SystemTessdata(language)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotInstalled, err)
 	}
-	return ocr.NewPool(ocr.PoolOptions{Tessdata: dir, Clients: c.Concurrency})
+	return ocr.NewPool(ocr.PoolOptions{Tessdata: dir, Language: language, Clients: c.Concurrency})
+}
+
+// Text is the reader of the visual zone; nil without an OCR engine.
+func (e *Engines) Text() *ocr.Reader {
+	if e.OCR == nil {
+		return nil
+	}
+	rd := &ocr.Reader{Page: e.OCR}
+	if e.Names != nil {
+		rd.Names = e.Names
+	}
+	return rd
 }
 
 // Close frees the engines.
@@ -95,6 +109,9 @@ func (e *Engines) Close() {
 	}
 	if e.OCR != nil {
 		e.OCR.Close()
+	}
+	if e.Names != nil {
+		e.Names.Close()
 	}
 	if e.Liveness != nil {
 		e.Liveness.Close()

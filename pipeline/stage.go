@@ -43,8 +43,8 @@ var stages = []stage{
 	{Name: "quality", Timeout: time.Minute, Run: runQuality},
 	{Name: "document", Needs: []string{"quality"}, Timeout: 2 * time.Minute, Run: runDocument, Save: saveDocument, Load: loadDocument},
 	{Name: "mrz", Needs: []string{"document"}, Timeout: 2 * time.Minute, Run: runMRZ, Save: saveFields("mrz"), Load: loadFields},
-	{Name: "ocr", Needs: []string{"document"}, Timeout: 2 * time.Minute, Run: runOCR, Save: saveFields("visual"), Load: loadFields},
 	{Name: "barcode", Needs: []string{"document"}, Timeout: time.Minute, Run: runBarcode, Save: saveFields("barcode"), Load: loadFields, Last: documentKinds},
+	{Name: "ocr", Needs: []string{"document", "mrz", "barcode"}, Timeout: 2 * time.Minute, Run: runOCR, Save: saveFields("visual"), Load: loadFields},
 	{Name: "face", Needs: []string{"document"}, Timeout: time.Minute, Biometric: true, Run: runFace, Save: saveFace, Load: loadFace},
 	{Name: "liveness", Needs: []string{"face"}, Timeout: time.Minute, Biometric: true, Run: runLiveness},
 	{Name: "consistency", Needs: []string{"mrz", "ocr", "barcode"}, Timeout: 5 * time.Second, Run: runConsistency},
@@ -63,9 +63,11 @@ type run struct {
 	refused   map[string]policy.Code // kinds whose file is no usable photo
 	documents map[string]*straightened
 	fields    []Field
-	zone      *zone
-	selfie    *selfie
-	findings  []policy.Finding
+	// comparisons are made by the consistency stage.
+	comparisons []Comparison
+	zone        *zone
+	selfie      *selfie
+	findings    []policy.Finding
 }
 
 func newRun(e *Engines, p *policy.Policy, c Case) *run {

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/proofline/proofline/barcode"
 	"github.com/proofline/proofline/photo"
@@ -62,11 +64,13 @@ func (r *run) barcodes(ctx context.Context, kind string, p *photo.Image) (policy
 			continue // another issuer's content: not ours to judge
 		}
 		fields := licenceFields(licence)
-		if len(fields) == 0 {
+		// What no card says: another payload than an issuer's, or a broken one.
+		if len(fields) == 0 || slices.ContainsFunc(licence.Oddities, barcode.Oddity.Suspicious) {
 			f.Assert("document.barcode_invalid", "")
 		}
+		f.Measures = append(f.Measures, policy.Measure{Name: "barcode.oddities", Value: float64(len(licence.Oddities)), Unit: "count"})
 		for _, x := range fields {
-			if !r.has("barcode", x.Name) {
+			if (slices.Contains(FieldNames, x.Name) || slices.Contains(r.wantedFields(), x.Name)) && !r.has("barcode", x.Name) {
 				r.fields = append(r.fields, x)
 			}
 		}
@@ -74,38 +78,55 @@ func (r *run) barcodes(ctx context.Context, kind string, p *photo.Image) (policy
 	return f, nil
 }
 
-// aamva maps element ids to fields; DAC and DCT are the given names of newer
-// and of older cards.
-var aamva = []struct{ id, field string }{
-	{"DCS", "surname"}, {"DAB", "surname"}, {"DAC", "given_names"}, {"DCT", "given_names"}, {"DAQ", "document_number"},
-	{"DBB", "birth_date"}, {"DBA", "expiry_date"}, {"DBC", "sex"}, {"DCG", "issuing_state"},
-}
-
 // licenceFields are the fields of a licence. Error correction makes a barcode's
 // reading all but certain.
 func licenceFields(l *barcode.Licence) []Field {
+	e := l.Elements
+	full := strings.SplitN(e["DAA"], ",", 2) // LAST,FIRST,MIDDLE on the first cards
+	if len(full) < 2 {
+		full = []string{full[0], ""}
+	}
+	words := func(ss ...string) string {
+		return strings.Join(strings.Fields(strings.ReplaceAll(strings.Join(ss, " "), ",", " ")), " ")
+	}
+	first := func(ss ...string) string {
+		for _, s := range ss {
+			if s != "" && !strings.EqualFold(s, "NONE") {
+				return s
+			}
+		}
+		return ""
+	}
+	middle := e["DAD"]
+	if strings.EqualFold(middle, "NONE") {
+		middle = ""
+	}
+	given := first(e["DAC"], e["DCT"], full[1])
+	if e["DAC"] != "" {
+		given = words(given, middle)
+	}
 	var out []Field
-	seen := map[string]bool{}
-	for _, a := range aamva {
-		v := l.Elements[a.id]
-		if v == "" || seen[a.field] {
-			continue
+	for _, f := range []Field{
+		{Name: "surname", Value: words(first(e["DCS"], e["DAB"], full[0]))},
+		{Name: "given_names", Value: words(given)},
+		{Name: "document_number", Value: e["DAQ"]},
+		{Name: "birth_date", Value: day(e["DBB"])},
+		{Name: "expiry_date", Value: day(e["DBA"])},
+		{Name: "issue_date", Value: day(e["DBD"])},
+		{Name: "sex", Value: map[string]string{"1": "male", "2": "female", "M": "male", "F": "female"}[e["DBC"]]},
+		{Name: "issuing_state", Value: l.Country()},
+		{Name: "address", Value: words(e["DAG"], e["DAH"], e["DAI"], e["DAJ"], e["DAK"])},
+	} {
+		if f.Value != "" {
+			f.Source, f.Confidence, f.Verified = "barcode", 0.99, true
+			out = append(out, f)
 		}
-		switch a.field {
-		case "birth_date", "expiry_date":
-			iso, ok := barcode.Date(v)
-			if !ok {
-				continue
-			}
-			v = iso
-		case "sex":
-			v = map[string]string{"1": "male", "2": "female"}[v]
-			if v == "" {
-				continue
-			}
-		}
-		seen[a.field] = true
-		out = append(out, Field{Name: a.field, Value: v, Source: "barcode", Confidence: 0.99, Verified: true})
 	}
 	return out
+}
+
+// day is a barcode's date in ISO 8601, empty when it is none.
+func day(s string) string {
+	iso, _ := barcode.Date(s)
+	return iso
 }

@@ -3,12 +3,10 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/proofline/proofline/mrz"
 	"github.com/proofline/proofline/mrz/reader"
-	"github.com/proofline/proofline/ocr"
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/quality"
 )
@@ -209,56 +207,3 @@ func zoneFields(d *mrz.Document, res *reader.Result) []Field {
 // verifiedConfidence: a wrong character passes a 7-3-1 check digit about once
 // in ten (9303-3 §4.9), on top of having been misread.
 const verifiedConfidence = 0.95
-
-// runOCR reads the printed text of the straightened documents.
-func runOCR(ctx context.Context, r *run) ([]policy.Finding, error) {
-	if r.engines.OCR == nil {
-		return missing("ocr", "case"), nil
-	}
-	var fs []policy.Finding
-	for _, kind := range documentKinds {
-		d := r.documents[kind]
-		if d == nil {
-			continue
-		}
-		page, err := r.engines.OCR.Read(ctx, d.Rectified, ocr.Request{PSM: 11})
-		if err != nil {
-			if ctx.Err() == nil {
-				err = &stageError{"ocr", fmt.Errorf("read text: %w", err)}
-			}
-			return nil, err
-		}
-		f := policy.Finding{Subject: kind}
-		var sum float64
-		for _, w := range page.Words {
-			sum += w.Confidence
-		}
-		f.Measures = []policy.Measure{{Name: "ocr.words", Value: float64(len(page.Words)), Unit: "count"}}
-		if n := len(page.Words); n > 0 {
-			f.Measures = append(f.Measures, policy.Measure{Name: "ocr.confidence", Value: sum / float64(n), Unit: "ratio"})
-		} else {
-			f.Assert("document.text_unreadable", "")
-		}
-		found := 0
-		for _, x := range ocr.ExtractFields(page) {
-			name, ok := fieldNames[x.Name]
-			if !ok || strings.TrimSpace(x.Value) == "" || r.has("visual", name) {
-				continue
-			}
-			r.fields = append(r.fields, Field{Name: name, Value: x.Value, Source: "visual", Confidence: x.Confidence})
-			found++
-		}
-		f.Measures = append(f.Measures, policy.Measure{Name: "ocr.fields", Value: float64(found), Unit: "count"})
-		fs = append(fs, f)
-	}
-	return fs, nil
-}
-
-func (r *run) has(source, name string) bool {
-	for _, f := range r.fields {
-		if f.Source == source && f.Name == name {
-			return true
-		}
-	}
-	return false
-}

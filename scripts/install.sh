@@ -35,6 +35,7 @@ build_packages() {
 		libleptonica-dev        header leptonica/allheaders.h
 		tesseract-ocr           command -v tesseract
 		tesseract-ocr-eng       tessdata eng
+		tesseract-ocr-script-latn tessdata Latin
 		libzxing-dev            header ZXing/ReadBarcode.h
 		libheif-dev             header libheif/heif.h
 		fonts-ocr-b             test -e /usr/share/fonts/opentype/ocr-b/OCRB.otf

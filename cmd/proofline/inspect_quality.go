@@ -109,6 +109,9 @@ func (c *inspectOCRCmd) Run(ctx context.Context) error {
 		out := struct {
 			inspected
 			Rectified bool        `json:"rectified"`
+			Template  string      `json:"template"`
+			Rotation  int         `json:"rotation"`
+			Legible   bool        `json:"legible"`
 			Words     []ocr.Word  `json:"words"`
 			Fields    []ocr.Field `json:"fields"`
 		}{inspected: head, Words: []ocr.Word{}, Fields: []ocr.Field{}}
@@ -119,19 +122,25 @@ func (c *inspectOCRCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		m := img.Mat
+		sheet := ocr.Sheet{Image: img.Mat}
 		for i := range found {
 			defer found[i].Close()
 		}
 		if len(found) > 0 {
-			m, out.Rectified = found[0].Rectified, true
+			sheet, out.Rectified = ocr.Sheet{Image: found[0].Rectified, Class: string(found[0].Class)}, true
+			for _, r := range []*photo.Rect{found[0].MRZ, found[0].Portrait} {
+				if r != nil {
+					sheet.Cover = append(sheet.Cover, *r)
+				}
+			}
 		}
-		page, err := engines.OCR.Read(ctx, m, ocr.Request{PSM: 11})
+		res, err := engines.Text().Read(ctx, sheet, ocr.Options{})
 		if err != nil {
 			return nil, err
 		}
-		out.Words = append(out.Words, page.Words...)
-		out.Fields = append(out.Fields, ocr.ExtractFields(page)...)
+		out.Template, out.Rotation, out.Legible = res.Template, res.Rotation, res.Legible()
+		out.Words = append(out.Words, res.Words...)
+		out.Fields = append(out.Fields, res.Fields...)
 		return out, nil
 	})
 }
