@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -103,8 +104,13 @@ func clientToken(ctx context.Context) session.ClientToken {
 	return t
 }
 
+var sessionID = regexp.MustCompile(`^` + session.SessionPrefix + `[0-9a-z]{1,40}$`)
+
 // owned returns the key's session; one of another tenant is not there.
 func (a *api) owned(ctx context.Context, id string) (*session.Session, error) {
+	if !sessionID.MatchString(id) {
+		return nil, session.ErrNotFound // no database is asked what can not be one
+	}
 	ses, err := a.deps.Store.Get(ctx, id)
 	if err != nil {
 		return nil, err

@@ -101,6 +101,9 @@ func (a *api) submit(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	if ses.State == session.Submitted {
 		return a.statusOf(ctx, ses) // sent twice: the first one counts
 	}
+	if ses.Consent == nil && !ses.State.Terminal() {
+		return nil, newProblem(client.CodeConsentMissing, "")
+	}
 	if ses.State == session.CaptureInProgress {
 		if missing, err := a.missing(ctx, ses); err != nil {
 			return nil, fromError(err)

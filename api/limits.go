@@ -38,6 +38,8 @@ type Limits struct {
 	HandoverLife time.Duration
 	// BodyTime is how long any other body may take.
 	BodyTime time.Duration
+	// AnswerTime is how long a client may take to read an answer.
+	AnswerTime time.Duration
 	// PhotosPerMinute is how many photos, refused ones included, one token may
 	// send a minute.
 	PhotosPerMinute int
@@ -55,7 +57,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		PhotoBytes: 25 << 20, BytesInFlight: 128 << 20,
 		Gates: max(1, runtime.GOMAXPROCS(0)), GateWait: 20 * time.Second,
-		UploadTime: 2 * time.Minute, UploadRate: 8 << 10, UploadLife: time.Hour, HandoverLife: 10 * time.Minute, BodyTime: 10 * time.Second,
+		UploadTime: 2 * time.Minute, UploadRate: 8 << 10, UploadLife: time.Hour, HandoverLife: 10 * time.Minute, BodyTime: 10 * time.Second, AnswerTime: time.Minute,
 		PhotosPerMinute: 30, PerKey: 1200, PerAddress: 600,
 		TokenLife: 24 * time.Hour, IdempotencyLife: 24 * time.Hour,
 	}
@@ -68,7 +70,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.PhotoBytes, &d.PhotoBytes}, {&l.BytesInFlight, &d.BytesInFlight}, {&l.UploadRate, &d.UploadRate},
 		{(*int64)(&l.GateWait), (*int64)(&d.GateWait)}, {(*int64)(&l.UploadTime), (*int64)(&d.UploadTime)},
 		{(*int64)(&l.UploadLife), (*int64)(&d.UploadLife)}, {(*int64)(&l.HandoverLife), (*int64)(&d.HandoverLife)},
-		{(*int64)(&l.BodyTime), (*int64)(&d.BodyTime)}, {(*int64)(&l.TokenLife), (*int64)(&d.TokenLife)},
+		{(*int64)(&l.BodyTime), (*int64)(&d.BodyTime)}, {(*int64)(&l.AnswerTime), (*int64)(&d.AnswerTime)}, {(*int64)(&l.TokenLife), (*int64)(&d.TokenLife)},
 		{(*int64)(&l.IdempotencyLife), (*int64)(&d.IdempotencyLife)},
 	} {
 		if *f.v == 0 {

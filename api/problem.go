@@ -63,6 +63,8 @@ var kinds = map[string]struct {
 	client.CodeRateLimited:          {429, "Too many requests"},
 	client.CodeInternal:             {500, "Something failed here"},
 	client.CodeBusy:                 {503, "The service is busy"},
+	client.CodeStorageUnavailable:   {503, "The storage does not answer"},
+	client.CodeStorageFull:          {503, "The storage is full"},
 }
 
 // problem is a client.Problem as an error of this package. cause goes to the
@@ -165,9 +167,16 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeErased, "")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return newProblem(client.CodeBusy, "").after(2 * time.Second).because(err)
-	default:
-		return newProblem(client.CodeInternal, "The request id finds the cause in the server's log.").because(err)
 	}
+	out, full := session.Outage(err)
+	switch {
+	case full, errors.Is(err, storage.ErrFull):
+		// Somebody has to make room: soon is not soon enough.
+		return newProblem(client.CodeStorageFull, "Send the same again later; nothing was kept of it.").after(time.Minute).because(err)
+	case out, errors.Is(err, storage.ErrUnavailable):
+		return newProblem(client.CodeStorageUnavailable, "Send the same again later; nothing was kept of it.").after(5 * time.Second).because(err)
+	}
+	return newProblem(client.CodeInternal, "The request id finds the cause in the server's log.").because(err)
 }
 
 func fromTransition(e *session.NoTransitionError) *problem {

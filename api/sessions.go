@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/client"
@@ -67,6 +68,16 @@ func (a *api) registerSessions(h huma.API) {
 type createInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 128 printable characters, best a UUID. A repetition with the same body answers with the same session for 24 hours; with another body it answers 422."`
 	Body           client.NewSession
+}
+
+// Resolve refuses a header that is there and says nothing: whoever sends it
+// means to be protected, and would not be.
+func (in *createInput) Resolve(ctx huma.Context) []error {
+	r, _ := humachi.Unwrap(ctx)
+	if vs := r.Header.Values("Idempotency-Key"); len(vs) > 1 || len(vs) == 1 && vs[0] == "" {
+		return []error{newProblem(client.CodeIdempotencyInvalid, "The header has one key of 1 to 128 printable ASCII characters, or is left out.")}
+	}
+	return nil
 }
 
 type createOutput struct {
@@ -239,7 +250,7 @@ func (a *api) link(ctx context.Context, ses *session.Session) (client.Link, erro
 }
 
 type idInput struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id"`
 }
 
 type linkOutput struct{ Body client.Link }

@@ -82,5 +82,7 @@ const (
 	CodeTusVersion           = "tus_version"
 	CodeRateLimited          = "rate_limited"
 	CodeBusy                 = "busy"
+	CodeStorageUnavailable   = "storage_unavailable"
+	CodeStorageFull          = "storage_full"
 	CodeInternal             = "internal"
 )
