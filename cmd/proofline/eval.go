@@ -19,6 +19,7 @@ type evalCmd struct {
 	Face     evalFaceCmd     `cmd:"" help:"Compare pairs of faces: FMR, FNMR, AUC."`
 	Liveness evalLivenessCmd `cmd:"" help:"Score live and attack images: APCER per species, BPCER."`
 	Quality  evalQualityCmd  `cmd:"" help:"Measure image quality: AUC per measure and label."`
+	Fields   evalFieldsCmd   `cmd:"" help:"Read printed fields: accuracy by layout and field, tampering noticed."`
 	Document evalDocumentCmd `cmd:"" help:"Find documents in photos: corner errors, orientation."`
 
 	MRZCurves evalMRZCurvesCmd `cmd:"" name:"mrz-curves" help:"Plot how MRZ reading holds up as photos get worse."`
