@@ -46,7 +46,7 @@ var acts = []act{
 	{name: "(a) good photos", kind: specimen.CaseGood, expect: []string{"approved"}},
 	{name: "(b) blurred document", kind: specimen.CaseBlurred, expect: []string{"needs_resubmission"}},
 	{name: "(c) another person's selfie", kind: specimen.CaseOtherPerson, expect: []string{"rejected", "pending_review"}},
-	{name: "(d) selfie replayed on a screen", kind: specimen.CaseReplay, expect: []string{"rejected", "pending_review", "needs_resubmission"}},
+	{name: "(d) selfie replayed on a screen", kind: specimen.CaseReplay, expect: []string{"rejected", "pending_review"}},
 	{name: "(e) good photos, server killed", kind: specimen.CaseGood, expect: []string{"approved"}, crash: true},
 }
 
