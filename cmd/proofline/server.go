@@ -20,6 +20,7 @@ import (
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 	"github.com/proofline/proofline/web"
+	"github.com/proofline/proofline/web/console"
 	"github.com/proofline/proofline/webhook"
 )
 
@@ -198,7 +199,7 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, ar
 		Submitted: wake, ClientAddress: trusted.client,
 		OperatorToken: s.operatorToken(),
 		QueuePage:     framedQueue(queue.Page(queuePagePath)),
-		Door:          door, Desk: desk,
+		Door:          door, Desk: desk, Console: console.New(console.Config{Door: door, Desk: desk, PublicURL: public, Log: n.log}),
 		Ready: n.checks(queue),
 		Log:   n.log, Metrics: registry, Version: version,
 	})
