@@ -20,12 +20,15 @@ const (
 
 // Result is what one image says about liveness.
 type Result struct {
-	// Score is the mean of the models that could be asked, 0 (attack) to 1
-	// (live); nil when Inconclusive says why none could.
+	// Score is 0 (attack) to 1 (live): the mean log-odds of the models that
+	// could be asked, in several framings, less what edges around the face speak
+	// against it; nil when Inconclusive says why no model could be asked.
 	Score        *float64 `json:"score"`
 	Inconclusive string   `json:"inconclusive,omitempty"`
-	// Signals are the parts: one per model, and measurements of our own that
-	// do not enter the score.
+	// Contributions are the parts of the score's log-odds, by signal.
+	Contributions map[string]float64 `json:"contributions,omitempty"`
+	// Signals are one per model, and measurements of our own, of which only
+	// SignalFrame enters the score.
 	Signals []Signal `json:"signals"`
 	// Models are the networks that contributed to Score.
 	Models []models.Ref `json:"models"`

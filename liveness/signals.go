@@ -2,7 +2,6 @@ package liveness
 
 import (
 	"fmt"
-	"image"
 	"math"
 
 	"gocv.io/x/gocv"
@@ -12,8 +11,8 @@ import (
 )
 
 // Names of our own signals, beside "model.<role>" for each network. They are
-// measurements of single cues, none of which tells an attack by itself, and
-// they do not enter Result.Score.
+// measurements of single cues, none of which tells an attack by itself.
+// SignalFrame enters Result.Score with little weight, the others do not.
 const (
 	// SignalMoire: the strongest isolated frequency in the face and its
 	// surroundings, in dB above the frequencies of the same radius. A screen's
@@ -162,25 +161,34 @@ func focus(scene gocv.Mat, box photo.Rect) (Signal, error) {
 	if err != nil {
 		return s, err
 	}
-	detail := func(in func(x, y int) bool) float64 {
-		var n, sum, squares, fine float64
-		for y := ring.Min.Y; y < ring.Max.Y; y++ {
-			for x := ring.Min.X; x < ring.Max.X; x++ {
-				if !in(x, y) {
+	// What lies between hole and inner box belongs to neither.
+	var face, around detailSum
+	for y := ring.Min.Y; y < ring.Max.Y; y++ {
+		row := y * grey.Cols()
+		rowInHole, rowInner := y >= hole.Min.Y && y < hole.Max.Y, y >= inner.Min.Y && y < inner.Max.Y
+		for x := ring.Min.X; x < ring.Max.X; x++ {
+			sum := &around
+			if rowInHole && x >= hole.Min.X && x < hole.Max.X {
+				if !rowInner || x < inner.Min.X || x >= inner.Max.X {
 					continue
 				}
-				v := float64(px[y*grey.Cols()+x])
-				l := float64(lap[y*grey.Cols()+x])
-				n, sum, squares, fine = n+1, sum+v, squares+v*v, fine+l*l
+				sum = &face
 			}
+			v, l := float64(px[row+x]), float64(lap[row+x])
+			sum.n++
+			sum.grey += v
+			sum.squares += v * v
+			sum.fine += l * l
 		}
-		variance := squares/n - (sum/n)*(sum/n)
-		return (fine/n + 1) / (variance + 25)
 	}
-	at := func(r image.Rectangle) func(x, y int) bool {
-		return func(x, y int) bool { return image.Pt(x, y).In(r) }
-	}
-	outside := func(x, y int) bool { return !image.Pt(x, y).In(hole) }
-	s.Value = math.Log2(detail(at(inner)) / detail(outside))
+	s.Value = math.Log2(face.perContrast() / around.perContrast())
 	return s, nil
+}
+
+// detailSum gathers grey levels and the energy of their Laplacian.
+type detailSum struct{ n, grey, squares, fine float64 }
+
+func (d detailSum) perContrast() float64 {
+	mean := d.grey / d.n
+	return (d.fine/d.n + 1) / (d.squares/d.n - mean*mean + 25)
 }

@@ -158,7 +158,8 @@ func TestTheCropStaysInsideThePictureAndSaysWhenItIsTooTight(t *testing.T) {
 			X: rapid.Float64Range(-100, 3000).Draw(t, "x"), Y: rapid.Float64Range(-100, 3000).Draw(t, "y"),
 			W: rapid.Float64Range(10, 2000).Draw(t, "bw"), H: rapid.Float64Range(10, 2000).Draw(t, "bh"),
 		}
-		r, reached := n.crop(box, w, h)
+		look := rapid.SampledFrom(append(n.framings(), framing{2.3, 0.15, false})).Draw(t, "look")
+		r, reached := n.crop(look, box, w, h)
 		const e = 1e-6
 		if r.X < -e || r.Y < -e || r.X+r.W > float64(w)+e || r.Y+r.H > float64(h)+e {
 			t.Fatalf("%+v leaves %d×%d", r, w, h)

@@ -64,6 +64,9 @@ func (c *evalLivenessCmd) Run(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := r.set("contributions", res.Contributions); err != nil {
+			return err
+		}
 		return r.set("signals", res.Signals)
 	})
 	if err != nil {
@@ -90,6 +93,13 @@ func (c *evalLivenessCmd) Run(ctx context.Context) error {
 		lines = append(lines, []string{s, "APCER " + a.APCER(s, threshold).String(), a.NonResponse(s).String(), fmt.Sprintf("%.4f", a.AUC(s))})
 	}
 	table(os.Stdout, []string{"species", "error rate", "non-response", "AUC"}, lines)
+	fmt.Printf("\nAUC over all species: %.4f\n", a.AUC(""))
+	for _, target := range []float64{0.01, 0.05, 0.1} {
+		if at, ok := a.AtBPCER(target); ok && float64(a.BPCER(at).Trials)*target >= 1 {
+			s, worst := a.WorstAPCER(at)
+			fmt.Printf("at BPCER %g %% (score %.3f): worst species %s, APCER %s\n", 100*target, at, s, worst)
+		}
+	}
 	if s, worst := a.WorstAPCER(threshold); s != "" {
 		fmt.Printf("\nworst species: %s, APCER %s\n", s, worst)
 	}
