@@ -2,11 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,23 +52,38 @@ func BenchmarkSweep(b *testing.B) {
 	}
 	v := storage.NewVault(f, keys, s, time.Now).WithKeyIndex(k)
 	expire := time.Now().Add(time.Minute)
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 64)
-	for i := range sessions {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			for range each {
-				if _, err := v.PutBytes(ctx, storage.Ref{Session: fmt.Sprintf("ses_%06d", i), Class: storage.CaptureImage, Kind: "selfie"}, []byte("photo"), expire); err != nil {
-					b.Error(err)
-				}
+	// Rows and files are made behind the vault's back: only sweeping is measured.
+	rows := func(path, insert string, n int, args func(i int) []any) {
+		b.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer db.Close()
+		tx, err := db.Begin()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range n {
+			if _, err := tx.Exec(insert, args(i)...); err != nil {
+				b.Fatal(err)
 			}
+		}
+		if err := tx.Commit(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	rows(filepath.Join(dir, "keys.db"), "INSERT INTO data_keys (session, class, key_id, wrapped, created_at, destroyed_at) VALUES (?, 'capture_image', 'k1', ?, 1, 0)", sessions,
+		func(i int) []any { return []any{fmt.Sprintf("ses_%06d", i), make([]byte, 72)} })
+	rows(filepath.Join(dir, "store.db"), `INSERT INTO objects (id, session, class, kind, blob_key, size, sha256, created_at, committed_at, retain_until, deleted_at, delete_failures, delete_error, delete_after)
+		VALUES (?, ?, 'capture_image', 'selfie', ?, 5, 'ab', 1, 1, ?, 0, 0, '', 0)`, sessions*each,
+		func(i int) []any {
+			id := fmt.Sprintf("obj_%06d", i)
+			if err := f.Put(ctx, "capture_image/"+id, strings.NewReader("photo"), 5); err != nil {
+				b.Fatal(err)
+			}
+			return []any{id, fmt.Sprintf("ses_%06d", i/each), "capture_image/" + id, expire.UnixMicro()}
 		})
-	}
-	wg.Wait()
-	if b.Failed() {
-		return
-	}
 	runtime.GC()
 	var peak atomic.Uint64
 	stop := make(chan struct{})

@@ -151,6 +151,7 @@ func TestAReaderThatHoldsTheLogDelaysScrubbingUntilItEnds(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- k.Scrub(ctx) }()
 	time.Sleep(200 * time.Millisecond)
+	ok(t, rows.Err())
 	rows.Close()
 	if err := <-done; err != nil {
 		t.Fatal(err)

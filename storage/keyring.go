@@ -44,7 +44,8 @@ type Sealer interface {
 	Open(ctx context.Context, id string, sealed []byte) ([]byte, error)
 }
 
-// ErrSealed: a key is sealed by an external key service that is not configured.
+// ErrSealed tells that a key is sealed by an external key service and none is
+// configured.
 var ErrSealed = errors.New("the key is sealed by an external key service, and none is configured")
 
 // LocalKeys is a keyring of keys held in memory. Its text form has one key a

@@ -26,7 +26,7 @@ const (
 	day             = 24 * time.Hour
 )
 
-// ErrNoLifecycle: the server knows no lifecycle rules.
+// ErrNoLifecycle tells that the server knows no lifecycle rules.
 var ErrNoLifecycle = errors.New("the server has no lifecycle rules")
 
 // LifecycleRule has the server delete blobs of a class that are older than After.

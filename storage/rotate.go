@@ -37,6 +37,9 @@ func (e *MissingKeysError) Error() string {
 	return b.String()
 }
 
+// ErrNoDataKeys tells that evidence is stored and not one data key is.
+var ErrNoDataKeys = errors.New("evidence is stored, but this key store holds no data key at all: it is not the one that this store was made with, or it was lost; restore its copy, or set keys.store to it")
+
 // CheckKeys finds out whether the keyring fits what is stored: for every
 // key-encryption key that wraps data keys it unwraps one. The first process to
 // start leaves a data key, so that a second one with a keyring of its own is
@@ -46,6 +49,15 @@ func (v *Vault) CheckKeys(ctx context.Context) error {
 	uses, err := v.keyIndex.KeysInUse(ctx)
 	if err != nil {
 		return fmt.Errorf("check keyring: %w", err)
+	}
+	if len(uses) == 0 {
+		stored, err := v.index.LiveObjects(ctx, "", 1)
+		if err != nil {
+			return fmt.Errorf("check key store: %w", err)
+		}
+		if len(stored) > 0 {
+			return fmt.Errorf("check key store: %w", ErrNoDataKeys)
+		}
 	}
 	var missing MissingKeysError
 	for _, u := range uses {

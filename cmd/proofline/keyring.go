@@ -27,6 +27,11 @@ func (s settings) openKeyStore(ctx context.Context, n *node) (storage.KeyIndex, 
 	if dsn == "" {
 		return n.store, nil
 	}
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		if err := n.mayMakeKeyStore(ctx, path); err != nil {
+			return nil, fmt.Errorf("open key store %s: %w", path, err)
+		}
+	}
 	k, err := session.OpenKeyStore(ctx, dsn)
 	if err != nil {
 		return nil, err
@@ -41,6 +46,23 @@ func (s settings) openKeyStore(ctx context.Context, n *node) (storage.KeyIndex, 
 		n.log.Info("data keys moved from the session store to the key store", "keys", moved)
 	}
 	return k, nil
+}
+
+// mayMakeKeyStore refuses to make an empty key store where evidence is stored
+// whose data keys have to be somewhere.
+func (n *node) mayMakeKeyStore(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	stored, err := n.store.LiveObjects(ctx, "", 1)
+	if err != nil || len(stored) == 0 {
+		return err
+	}
+	keys, err := n.store.KeysInUse(ctx) // from before there was a key store
+	if err == nil && len(keys) == 0 {
+		err = storage.ErrNoDataKeys
+	}
+	return err
 }
 
 // openSealer connects to the external key service, where one is configured.

@@ -53,6 +53,7 @@ func TestADamagedDataDirectoryIsAnErrorThatSaysWhatToDo(t *testing.T) {
 		"the audit key is readable by others": {at("audit.key"), func(p string) error { return os.Chmod(p, 0o644) }, "chmod 600"},
 		"the audit key is empty":              {at("audit.key"), func(p string) error { return os.Truncate(p, 0) }, "audit.key"},
 		"the database is none":                {at("proofline.db"), func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("no database ", 1000)), 0o600) }, "open session store"},
+		"the key store is gone":               {at("keystore"), os.RemoveAll, "holds no data key at all"},
 		"a file stands where the blobs were": {at("blobs"), func(p string) error {
 			if err := os.RemoveAll(p); err != nil {
 				return err
