@@ -432,3 +432,21 @@ func TestAReceiptHoldsByItselfAndNothingOfItCanBeChanged(t *testing.T) {
 		t.Error("a checkpoint was taken for a receipt")
 	}
 }
+
+func FuzzReadDeletion(f *testing.F) {
+	_, vkey, err := audit.GenerateKey("test")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"proofline_deletion":1,"session":"ses_1","certificates":[{"version":1}],"proof":{"proofline_audit_proof":1,"checkpoint":"x","entries":[]}}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := ReadDeletion(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		if _, err := d.Check(vkey); err == nil {
+			t.Fatalf("%q holds without a signature", b)
+		}
+	})
+}

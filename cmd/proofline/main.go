@@ -40,6 +40,7 @@ type commands struct {
 	Audit     auditCmd     `cmd:"" help:"Verify and export the audit log."`
 	Explain   explainCmd   `cmd:"" help:"Say what happened to a session and why, for support, compliance or an auditor."`
 	Receipt   receiptCmd   `cmd:"" help:"Write or check the signed receipt of a decision."`
+	Deleted   deletedCmd   `cmd:"" name:"certificate" help:"Write or check the deletion certificates of a session."`
 	Replay    replayCmd    `cmd:"" help:"Compute recorded decisions again and compare."`
 	ConfigCmd configShow   `cmd:"" name:"config" help:"Show every setting with its value, where it came from and why it exists."`
 	Keys      apiKeysCmd   `cmd:"" name:"api-key" help:"Create and list API keys of relying services."`

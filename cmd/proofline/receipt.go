@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/casefile"
 	"github.com/proofline/proofline/receipt"
 	"github.com/proofline/proofline/session"
@@ -54,17 +53,7 @@ func (c *receiptIssueCmd) Run(ctx context.Context) error {
 	if c.WithPolicy {
 		texts = n.store.Rules
 	}
-	prove := func(ctx context.Context, entries []audit.Entry, earlier ...int64) (audit.Proof, error) {
-		p, err := n.store.ProveAudit(ctx, entries, earlier...)
-		if errors.Is(err, session.ErrNotFound) { // decided within the last minute
-			if _, _, err := n.store.Checkpoint(ctx, n.signer); err != nil {
-				return audit.Proof{}, err
-			}
-			p, err = n.store.ProveAudit(ctx, entries, earlier...)
-		}
-		return p, err
-	}
-	r, err := f.Receipt(ctx, c.Attempt, prove, texts, time.Now())
+	r, err := f.Receipt(ctx, c.Attempt, n.proveNow, texts, time.Now())
 	if errors.Is(err, casefile.ErrUndecided) {
 		return exitError{code: 3, msg: err.Error()}
 	}
