@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/proofline/proofline/audit"
@@ -22,9 +21,6 @@ type APIKey struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: does not expire
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
-
-// Allows reports whether the key has a scope.
-func (k APIKey) Allows(scope string) bool { return slices.Contains(k.Scopes, scope) }
 
 const keyColumns = "id, name, tenant, scopes, created_at, expires_at, revoked_at"
 
@@ -47,16 +43,6 @@ func scanKey(r scanner) (APIKey, error) {
 // kept as a hash. ttl 0 means that it does not expire.
 func (s *Store) CreateAPIKey(ctx context.Context, by Actor, tenant, name string, scopes []string, ttl time.Duration) (APIKey, string, error) {
 	return s.putAPIKey(ctx, by, tenant, name, scopes, ttl, newSecret(APIKeySecret))
-}
-
-// ImportAPIKey keeps a key whose secret was made elsewhere with the form of
-// CreateAPIKey's, for configuration that names it. Importing again is no error.
-func (s *Store) ImportAPIKey(ctx context.Context, by Actor, tenant, name string, scopes []string, secret string) (APIKey, error) {
-	if k, err := s.APIKey(ctx, secret); err == nil {
-		return k, nil
-	}
-	k, _, err := s.putAPIKey(ctx, by, tenant, name, scopes, 0, secret)
-	return k, err
 }
 
 func (s *Store) putAPIKey(ctx context.Context, by Actor, tenant, name string, scopes []string, ttl time.Duration, secret string) (APIKey, string, error) {

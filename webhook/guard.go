@@ -83,7 +83,7 @@ func (o Options) CheckURL(raw string) error {
 	case err != nil || len(raw) > 2048 || u.Hostname() == "" || u.Opaque != "":
 		return errors.New("webhook URL can not be parsed")
 	case u.Scheme != "https" && !(u.Scheme == "http" && o.AllowHTTP):
-		return errors.New("webhook URL must be https")
+		return errors.New("webhook URL must be https (plain http only with webhook.allow-private, for endpoints in your own network)")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("webhook URL must not hold a user or a fragment")
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 type apiKeysCmd struct {
 	Create apiKeyCreateCmd `cmd:"" help:"Create a key and show its secret once."`
 	List   apiKeyListCmd   `cmd:"" help:"List the keys, without their secrets."`
+	Rotate apiKeyRotateCmd `cmd:"" help:"Make a successor of a key; the old one goes on working for the overlap."`
 	Revoke apiKeyRevokeCmd `cmd:"" help:"Revoke a key at once."`
 }
 
@@ -37,7 +40,7 @@ func (c *apiKeyCreateCmd) Run(ctx context.Context) error {
 		scopes = api.Scopes()
 	}
 	for _, s := range scopes {
-		if !contains(api.Scopes(), s) {
+		if !slices.Contains(api.Scopes(), s) {
 			return exitError{code: 2, msg: fmt.Sprintf("unknown scope %q; there are %s", s, strings.Join(api.Scopes(), ", "))}
 		}
 	}
@@ -55,24 +58,41 @@ func (c *apiKeyCreateCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
+// openStore opens the store of a system that is there. Only up, serve, worker
+// and demo make one: a misspelt --data-dir would be an empty system, and its
+// empty lists would be believed.
+func (s settings) openStore(ctx context.Context) (*session.Store, error) {
+	return s.existingStore(ctx)
 }
 
-func (s settings) openStore(ctx context.Context) (*session.Store, error) {
-	if err := s.makeDataDir(); err != nil {
-		return nil, err
-	}
-	store, err := session.Open(ctx, s.storeDSN())
+type apiKeyRotateCmd struct {
+	ID      string        `arg:"" help:"Id of the key, from proofline api-key list."`
+	Overlap time.Duration `help:"How long the old key goes on working; 0 ends it now." default:"24h"`
+	settings
+}
+
+func (apiKeyRotateCmd) Help() string {
+	return "The successor has the old key's name, tenant and scopes, and lasts as long as that was made to. Put its secret into the relying service within the overlap."
+}
+
+func (c *apiKeyRotateCmd) Run(ctx context.Context) error {
+	store, err := c.openStore(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open session store: %w", err)
+		return err
 	}
-	return store, nil
+	defer store.Close()
+	key, secret, err := store.RotateAPIKey(ctx, operator, c.ID, c.Overlap)
+	switch {
+	case errors.Is(err, session.ErrNotFound):
+		return exitError{code: 1, msg: fmt.Sprintf("%s is no key in force; `proofline api-key list` shows them", c.ID)}
+	case errors.Is(err, session.ErrInvalid):
+		return exitError{code: 2, msg: "--overlap must be 0 to 2160h (90 days)"}
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "key %s follows %s, which works for %s more; the secret is shown this once:\n", key.ID, c.ID, c.Overlap)
+	fmt.Println(secret)
+	return nil
 }
 
 type apiKeyListCmd struct {
@@ -124,7 +144,9 @@ func (c *apiKeyRevokeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	if err := store.RevokeAPIKey(ctx, operator, c.ID); err != nil {
+	if err := store.RevokeAPIKey(ctx, operator, c.ID); errors.Is(err, session.ErrNotFound) {
+		return exitError{code: 1, msg: fmt.Sprintf("there is no key %s; `proofline api-key list` shows them", c.ID)}
+	} else if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "key %s is revoked\n", c.ID)

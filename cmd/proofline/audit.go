@@ -223,7 +223,7 @@ func (s settings) storeExists() error {
 		return nil
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("open session store: %w", err)
+		return fmt.Errorf("no Proofline system is there: %w; --data-dir names another place, proofline up makes one", err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,7 +106,7 @@ func TestBadFilesAreFindings(t *testing.T) {
 			if err := json.Unmarshal(out, &a); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			if tt.want != "" && !contains(a.Codes, tt.want) {
+			if tt.want != "" && !slices.Contains(a.Codes, tt.want) {
 				t.Errorf("codes %v, want %s", a.Codes, tt.want)
 			}
 			if a.Accepted == (a.Hint != nil && a.Hint.Text != "") {

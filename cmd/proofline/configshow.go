@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -38,7 +39,15 @@ func (c *configShow) Run(k *kong.Context) error {
 		}
 		fmt.Printf("%s: %s\n    %s\n    from: %s; environment: %s\n", f.Name, value, strings.TrimSpace(f.Help), from, env)
 	}
-	if err := c.validate(true); err != nil {
+	// In the order in which `proofline up` comes to them.
+	errs := []error{c.validate(true)}
+	if c.Webhook.URL != "" && c.Webhook.Secret != "" {
+		errs = append(errs, c.checkWebhook())
+	}
+	if _, err := c.policy(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
 		return exitError{code: 3, msg: err.Error()}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -297,7 +298,7 @@ func (d *demo) play(ctx context.Context, a act, seed int64) (played, error) {
 	}
 	return played{
 		row:        []string{a.name, ses.State, fmt.Sprintf("%.1f s", took.Seconds()), hooks, strings.Join(nonEmpty(notes), "; ")},
-		asExpected: contains(a.expect, ses.State),
+		asExpected: slices.Contains(a.expect, ses.State),
 	}, nil
 }
 

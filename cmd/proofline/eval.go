@@ -76,7 +76,7 @@ func parseRow(b []byte) (*row, error) {
 
 // set adds or replaces a key.
 func (r *row) set(key string, v any) error {
-	b, err := json.Marshal(v)
+	b, err := plainJSON(v)
 	if err != nil {
 		return fmt.Errorf("row key %s: %w", key, err)
 	}
@@ -122,7 +122,8 @@ func (r *row) MarshalJSON() ([]byte, error) {
 // maxRow bounds one manifest line.
 const maxRow = 1 << 20
 
-func (e evalFlags) rows() ([]*row, error) {
+// rows reads the manifest. Every row needs the keys; null is a value.
+func (e evalFlags) rows(needs ...string) ([]*row, error) {
 	f, err := os.Open(e.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
@@ -141,6 +142,15 @@ func (e evalFlags) rows() ([]*row, error) {
 		}
 		if e.Split != "" && r.text("split") != e.Split {
 			continue
+		}
+		var lacks []string
+		for _, k := range needs {
+			if _, ok := r.values[k]; !ok {
+				lacks = append(lacks, k)
+			}
+		}
+		if len(lacks) > 0 {
+			return nil, exitError{code: 2, msg: fmt.Sprintf("manifest %s line %d lacks %s; every row needs %s (docs/cli.md)", e.Manifest, n, strings.Join(lacks, ", "), strings.Join(needs, ", "))}
 		}
 		out = append(out, r)
 	}

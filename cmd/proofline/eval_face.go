@@ -86,7 +86,7 @@ func (c *evalFaceCmd) Run(ctx context.Context) error {
 	if c.Calibration != "" && len(c.Cross) == 0 {
 		return exitError{code: 2, msg: "--calibration needs --cross SET: a pair list is too small for a target of 1 in 1000"}
 	}
-	rows, err := c.rows()
+	rows, err := c.rows("a", "b", "same")
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (evalLivenessCmd) Help() string {
 }
 
 func (c *evalLivenessCmd) Run(ctx context.Context) error {
-	rows, err := c.rows()
+	rows, err := c.rows("file", "label")
 	if err != nil {
 		return err
 	}

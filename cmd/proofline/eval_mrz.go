@@ -20,7 +20,7 @@ func (evalMRZCmd) Help() string {
 }
 
 func (c *evalMRZCmd) Run(ctx context.Context) error {
-	rows, err := c.rows()
+	rows, err := c.rows("file", "mrz")
 	if err != nil {
 		return err
 	}

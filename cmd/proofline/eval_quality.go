@@ -23,7 +23,7 @@ func (evalQualityCmd) Help() string {
 }
 
 func (c *evalQualityCmd) Run(ctx context.Context) error {
-	rows, err := c.rows()
+	rows, err := c.rows("file", "labels")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,7 +100,7 @@ func (c inspectFiles) each(ctx context.Context, one func(*photo.Image, inspected
 
 // print writes one result with its duration.
 func (c inspectFlags) print(file string, v any, took time.Duration) error {
-	b, err := json.Marshal(v)
+	b, err := plainJSON(v)
 	if err != nil {
 		return err
 	}
@@ -126,6 +127,15 @@ func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
+}
+
+// plainJSON is json.Marshal that leaves the fillers of zones ("<") as they are.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := writeJSON(&b, v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
 func milliseconds(d time.Duration) float64 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/proofline/proofline/face"
@@ -73,7 +72,16 @@ func (c *inspectFaceCmd) pair(engine *face.Engine) error {
 		}
 		imgs[i], err = photo.Decode(b, photo.DefaultLimits)
 		if err != nil {
-			return fmt.Errorf("decode %s: %w", file, err)
+			// As for single files: a result, not a failure of the command.
+			return c.print(c.Files[0]+" and "+c.Files[1], struct {
+				A          string     `json:"a"`
+				B          string     `json:"b"`
+				Similarity *float64   `json:"similarity"`
+				Match      bool       `json:"match"`
+				Threshold  float64    `json:"threshold"`
+				File       string     `json:"file"`
+				Error      *fileError `json:"error"`
+			}{c.Files[0], c.Files[1], nil, false, threshold, file, newFileError(err)}, time.Since(start))
 		}
 		defer imgs[i].Close()
 	}

@@ -48,6 +48,8 @@ type commands struct {
 	Retention retentionCmd `cmd:"" help:"Erase what is past its retention; legal holds."`
 	Keyring   keysCmd      `cmd:"" name:"keys" help:"List, add, rotate and retire the keys that wrap all data keys."`
 	Storage   storageCmd   `cmd:"" help:"Check the stored evidence, write lifecycle rules, look over a restore."`
+
+	Print versionCmd `cmd:"" name:"version" help:"Print the version."`
 }
 
 func main() {
@@ -68,6 +70,9 @@ func main() {
 		}
 		fmt.Fprintf(os.Stderr, "proofline: %v\n", err)
 		os.Exit(2)
+	}
+	for _, w := range warnOfVariables(k) {
+		fmt.Fprintf(os.Stderr, "proofline: warning: %s\n", w)
 	}
 	if err := k.Run(); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
@@ -142,6 +147,13 @@ func oneTesseractThread() {
 	}
 	// On failure the process goes on; recognition is only slower.
 	_ = syscall.Exec(exe, os.Args, os.Environ())
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(k *kong.Context) error {
+	fmt.Fprintln(k.Stdout, "proofline", version)
+	return nil
 }
 
 // versionFlag prints the version. It is not read from the environment.

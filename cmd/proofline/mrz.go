@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,9 +44,12 @@ func (c *mrzParseCmd) Run() error {
 	if len(b) > maxMRZInput {
 		return fmt.Errorf("input is larger than %d bytes and no MRZ", maxMRZInput)
 	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return exitError{code: 2, msg: "the input is empty; give the lines of one zone in a file or on standard input"}
+	}
 	r := mrz.NewRecord("", strings.Split(strings.TrimRight(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n"), "\n"))
 	if c.JSON {
-		if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+		if err := writeJSON(os.Stdout, r); err != nil {
 			return err
 		}
 	} else {
@@ -66,6 +70,7 @@ func parseMRZRecords(r io.Reader, w io.Writer) (err error) {
 	out := bufio.NewWriter(w)
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
 	for n := 1; sc.Scan(); n++ {
 		if len(strings.TrimSpace(sc.Text())) == 0 {
 			continue

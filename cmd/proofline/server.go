@@ -261,16 +261,8 @@ func (s settings) putEndpoint(ctx context.Context, n *node) error {
 	if s.Webhook.URL == "" {
 		return nil
 	}
-	o := webhook.Options{AllowHTTP: s.Webhook.AllowPrivate, AllowPrivate: s.Webhook.AllowPrivate}
-	if err := o.CheckURL(s.Webhook.URL); err != nil {
-		return fmt.Errorf("webhook.url: %w", err)
-	}
-	keys, err := webhook.ParseKeys([]byte(s.Webhook.Secret))
-	if err == nil {
-		_, err = webhook.Headers("try", time.Now(), nil, keys...) // a public key only verifies
-	}
-	if err != nil {
-		return fmt.Errorf("webhook.secret: %w", err)
+	if err := s.checkWebhook(); err != nil {
+		return err
 	}
 	for _, e := range known {
 		if e.URL != s.Webhook.URL {
@@ -292,6 +284,26 @@ func (s settings) putEndpoint(ctx context.Context, n *node) error {
 	}
 	_, err = n.store.PutEndpoint(ctx, config, session.Endpoint{Tenant: defaultTenant, URL: s.Webhook.URL, Secrets: sealed})
 	return err
+}
+
+// checkWebhook refuses an endpoint that nothing could be sent to, and a secret
+// that can not sign.
+func (s settings) checkWebhook() error {
+	if s.Webhook.URL == "" {
+		return nil
+	}
+	o := webhook.Options{AllowHTTP: s.Webhook.AllowPrivate, AllowPrivate: s.Webhook.AllowPrivate}
+	if err := o.CheckURL(s.Webhook.URL); err != nil {
+		return fmt.Errorf("webhook.url: %w", err)
+	}
+	keys, err := webhook.ParseKeys([]byte(s.Webhook.Secret))
+	if err == nil {
+		_, err = webhook.Headers("try", time.Now(), nil, keys...) // a public key only verifies
+	}
+	if err != nil {
+		return fmt.Errorf("webhook.secret: %w", err)
+	}
+	return nil
 }
 
 // watchDepth counts the cases that wait, once a second: uploads must not ask

@@ -19,7 +19,7 @@ import (
 // settings are what a running Proofline is configured by. Each is a flag, an
 // environment variable and a key of the configuration file at once.
 type settings struct {
-	DataDir   string `help:"Directory of everything that the embedded defaults keep: database, encrypted evidence, keys." default:"./proofline-data" placeholder:"DIR"`
+	DataDir   string `help:"Directory of everything that the embedded defaults keep: database, encrypted evidence, keys (./proofline-data)." default:"./proofline-data" placeholder:"DIR"`
 	Listen    string `help:"Address of the API and the pages. The default is reachable from this machine only: put a TLS proxy in front before you change it." default:"127.0.0.1:8780"`
 	PublicURL string `help:"Address under which people reach the capture page, such as https://verify.example.com; made from --listen when empty." placeholder:"URL"`
 

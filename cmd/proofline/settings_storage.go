@@ -64,9 +64,9 @@ func (s settings) validateStorage(alone bool) []error {
 	var errs []error
 	add := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	if s.Storage.Driver == "s3" {
-		for name, v := range map[string]string{"endpoint": s.Storage.S3.Endpoint, "bucket": s.Storage.S3.Bucket, "access-key": s.Storage.S3.AccessKey, "secret-key": s.Storage.S3.SecretKey} {
-			if v == "" {
-				add("storage.driver is s3 but storage.s3.%s is empty", name)
+		for _, x := range [][2]string{{"endpoint", s.Storage.S3.Endpoint}, {"bucket", s.Storage.S3.Bucket}, {"access-key", s.Storage.S3.AccessKey}, {"secret-key", s.Storage.S3.SecretKey}} {
+			if x[1] == "" {
+				add("storage.driver is s3 but storage.s3.%s is empty", x[0])
 			}
 		}
 	} else if !alone {

@@ -6,6 +6,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/proofline/proofline/internal/specimen"
@@ -40,6 +41,9 @@ func (c *specimenCmd) Run(ctx context.Context) error {
 			return nil
 		}
 		return exitError{code: 2, msg: "specimen wants a directory to write to"}
+	}
+	if err := c.check(); err != nil {
+		return err
 	}
 	ps, err := specimen.OpenPortraits("")
 	if err != nil {
@@ -78,6 +82,41 @@ func (c *specimenCmd) Run(ctx context.Context) error {
 		return c.writeVideos(ps)
 	}
 	return nil
+}
+
+// check refuses names that are none: what is not drawn would be missed late.
+func (c *specimenCmd) check() error {
+	oneOf := func(flag, value string, known []string) error {
+		if slices.Contains(known, value) {
+			return nil
+		}
+		return exitError{code: 2, msg: fmt.Sprintf("--%s: unknown %q; known: %s", flag, value, strings.Join(known, ", "))}
+	}
+	if c.Count < 1 {
+		return exitError{code: 2, msg: "--count must be at least 1"}
+	}
+	if c.Case != "" {
+		return oneOf("case", c.Case, names(specimen.CaseKinds))
+	}
+	for _, f := range c.Format {
+		if err := oneOf("format", strings.ToUpper(f), names(specimen.Formats)); err != nil {
+			return err
+		}
+	}
+	for _, d := range c.With {
+		if err := oneOf("with", d, append(names(specimen.Degradations), "all")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func names[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
 }
 
 func (c *specimenCmd) writeCase(ps *specimen.Portraits) error {

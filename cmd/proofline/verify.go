@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -108,10 +109,18 @@ func printReport(w *os.File, r pipeline.Report) {
 	}
 }
 
-// decisive lists the measures that a threshold spoke about.
+// decisive lists the measures that a threshold spoke about, those that did not
+// pass first, and what was found without one.
 func decisive(f policy.Finding) string {
 	var parts []string
-	for _, m := range f.Measures {
+	measures := slices.Clone(f.Measures)
+	slices.SortStableFunc(measures, func(a, b policy.Measure) int {
+		return cmp.Compare(map[bool]int{true: 1}[a.Verdict == policy.Pass || a.Verdict == ""], map[bool]int{true: 1}[b.Verdict == policy.Pass || b.Verdict == ""])
+	})
+	for _, a := range f.Assertions {
+		parts = append(parts, string(a.Code))
+	}
+	for _, m := range measures {
 		if m.Threshold != nil && len(parts) < 4 {
 			sign := map[string]string{"min": "≥", "max": "≤"}[m.Bound]
 			parts = append(parts, fmt.Sprintf("%s %.3g (%s %.3g)", m.Name, m.Value, sign, *m.Threshold))
