@@ -13,6 +13,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -84,6 +85,7 @@ const parentsMeta = `<meta name="proofline-parents" content="">`
 func Handler(embedders ...string) http.Handler {
 	type file struct {
 		body  []byte
+		gzip  []byte
 		kind  string
 		etag  string
 		cache string
@@ -102,7 +104,7 @@ func Handler(embedders ...string) http.Handler {
 		}
 		sum := sha256.Sum256(b)
 		files[strings.TrimPrefix(p, "capture/dist/")] = file{
-			body: b, kind: contentType(p),
+			body: b, gzip: compressed(b), kind: contentType(p),
 			etag: `"` + hex.EncodeToString(sum[:12]) + `"`,
 			// The names carry no digest, so a browser must ask; the answer
 			// is a 304 of a few bytes.
@@ -139,9 +141,42 @@ func Handler(embedders ...string) http.Handler {
 		}
 		w.Header().Set("Content-Type", f.kind)
 		w.Header().Set("Cache-Control", f.cache)
-		w.Header().Set("ETag", f.etag)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+		w.Header().Set("Vary", "Accept-Encoding")
+		body, etag := f.body, f.etag
+		if r.Header.Get("Range") == "" && acceptsGzip(r.Header.Get("Accept-Encoding")) {
+			body, etag = f.gzip, strings.TrimSuffix(etag, `"`)+`-gz"`
+			w.Header().Set("Content-Encoding", "gzip")
+		}
+		w.Header().Set("ETag", etag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
+}
+
+func compressed(b []byte) []byte {
+	var z bytes.Buffer
+	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		panic("web: compress embedded page: " + err.Error()) // into memory, it can not fail
+	}
+	return z.Bytes()
+}
+
+// acceptsGzip reads Accept-Encoding as far as it matters here (RFC 9110 section
+// 12.5.3): gzip is listed and not with weight 0.
+func acceptsGzip(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
+		if strings.EqualFold(name, "gzip") {
+			return strings.Trim(strings.TrimPrefix(strings.ToLower(weight), "q="), "0.") != "" || weight == ""
+		}
+	}
+	return false
 }
 
 // contentType names the media type without asking the machine's own tables,

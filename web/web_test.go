@@ -1,6 +1,9 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -97,5 +100,26 @@ func TestOnlyListedOriginsMayEmbedThePage(t *testing.T) {
 	}
 	if s := ask("/capture/proofline.js"); s.Code != 200 || s.Header().Get("Cross-Origin-Resource-Policy") != "cross-origin" {
 		t.Errorf("other sites can not load proofline.js: %d %v", s.Code, s.Header())
+	}
+}
+
+func TestThePageIsSentCompressedToWhoCanReadIt(t *testing.T) {
+	plain := get(t, "/capture/app.js", nil)
+	for header, want := range map[string]bool{"gzip, deflate, br": true, "br;q=1.0, gzip;q=0.8": true, "gzip;q=0": false, "identity": false, "": false} {
+		w := get(t, "/capture/app.js", http.Header{"Accept-Encoding": {header}})
+		if got := w.Header().Get("Content-Encoding") == "gzip"; got != want {
+			t.Errorf("%q: compressed %v", header, got)
+		}
+		if !want {
+			continue
+		}
+		r, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(b, plain.Body.Bytes()) || w.Header().Get("ETag") == plain.Header().Get("ETag") {
+			t.Errorf("%q: %d bytes with %s, %v", header, len(b), w.Header().Get("ETag"), err)
+		}
 	}
 }

@@ -1,5 +1,5 @@
 // Faces in the live picture: a cascade of local binary patterns (Liao et al.,
-// 2007; the data is OpenCV's lbpcascade_frontalface, see THIRD-PARTY.md), enough
+// 2007; the data is OpenCV's lbpcascade_frontalface, BSD-3-Clause), enough
 // to say where a face is. The server's detector has the last word.
 import cascade from './face.cascade.json';
 import type { Raster, Rect } from './raster';

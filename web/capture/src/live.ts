@@ -17,8 +17,9 @@ import { blank, contrast, dark, faceExposure, raster } from './raster';
 const EVERY_MS = 60;
 /** Looks in a row before an advice is said, so that the words do not flicker. */
 const STEADY = 4;
-/** How long all must be good before the photo takes itself. */
+/** How long, and in how many looks in a row, all must be good before the photo takes itself. */
 const GOOD_MS = 400;
+const GOOD_LOOKS = 5;
 const OVERVIEW = 300; // px, longer side
 const WORK = 8; // px/mm at which the gate measures documents
 const TILE = { w: 320, h: 224 }; // px of that, 40 × 28 mm
@@ -54,6 +55,7 @@ export class Advisor {
   private bestAt = 0;
   private previous: Raster | null = null;
   private readonly sigmas: ({ sigma: number; ratio: number } | null)[] = [null, null, null, null];
+  private readonly glares = [0, 0, 0, 0, 0];
   private slow: Measures = {};
   private goodSince = 0;
   private last: string | null | undefined;
@@ -118,7 +120,9 @@ export class Advisor {
     m['document.exposure_dark'] = dark(doc);
     m['document.contrast'] = contrast(doc);
     const g = measureGlare(doc);
-    m['document.glare_area'] = g.area;
+    // A reflection flickers with the hand: the worst of the last looks counts.
+    this.glares[this.looks % this.glares.length] = g.area;
+    m['document.glare_area'] = Math.max(...this.glares);
     m['document.exposure_bright'] = g.bright;
 
     // The tile wanders, so that one empty patch does not hide the others.
@@ -145,13 +149,9 @@ export class Advisor {
       if (t !== null) m['document.perspective_deg'] = t;
     } else {
       codes.push('capture.document_not_found');
-      // What was measured is the table's, unless there is print to see or nothing
-      // to see at all.
-      const print = told.length >= 3;
+      // What was measured is the table's, unless there is nothing to see at all.
       for (const name of Object.keys(m)) {
-        const dim = name.endsWith('exposure_dark') && m[name]! > DIM;
-        const soft = print && (name === 'document.sharpness' || name === 'photo.sharpness');
-        if (!dim && !soft && name !== 'photo.blank') delete m[name];
+        if (name !== 'photo.blank' && !(name.endsWith('exposure_dark') && m[name]! > DIM)) delete m[name];
       }
     }
     codes.push(...failed(this.o.checks, this.o.kind, m));
@@ -255,7 +255,7 @@ export class Advisor {
       return;
     }
     if (sharp > this.bestScore || now - this.bestAt > 2 * GOOD_MS) this.keep(sharp, now);
-    if (now - this.goodSince >= GOOD_MS && this.bestScore >= 0) this.o.fire(this.best);
+    if (now - this.goodSince >= GOOD_MS && this.count >= GOOD_LOOKS && this.bestScore >= 0) this.o.fire(this.best);
   }
 
   /** Holds the present frame as the best so far. */

@@ -1,0 +1,177 @@
+package web_test
+
+import (
+	"context"
+	"image"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/internal/specimen"
+)
+
+// table is what the camera sees when nothing lies on it.
+func table(t *testing.T) image.Image {
+	t.Helper()
+	// A crumb far from the frame, because there is no photo of nothing.
+	crumb := image.NewRGBA(image.Rect(0, 0, 20, 20))
+	p, err := specimen.Photograph(crumb, specimen.Camera{Seed: 3, Width: frameW, Height: frameH, Background: specimen.Wood, Noise: 2, Fill: 0.01, OffsetX: 0.9, OffsetY: 0.9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Image
+}
+
+// The camera shows one video after the other: what is wrong with each is said by
+// the gate's own code, and only the good one takes itself.
+func TestThePhotoTakesItselfOnlyWhenAllIsGood(t *testing.T) {
+	ps := portraits(t)
+	cam := newCamera(t)
+	doc, err := specimen.New(11, specimen.Options{Portraits: ps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := ps.Person(doc.Truth.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	selfie, err := specimen.TakeSelfie(person, specimen.SelfieOptions{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam.show(table(t))
+	ctx := browser(t, cam, nil)
+	s := newSite(t)
+	made, err := s.service.CreateSession(context.Background(), client.NewSession{DocumentType: "passport", Claims: map[string]string{"surname": doc.Truth.Identity.Surname}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := time.Now()
+	w := walk(t, ctx, made.CaptureURL)
+	w.at("consent", "")
+	w.do("agree", click("#agree"))
+	videos := []struct {
+		name   string
+		view   string
+		still  image.Image
+		advice []string
+	}{
+		{"nothing", "document_front", nil, []string{"capture.document_not_found"}},
+		{"a blurred document", "document_front", document(t, doc.Front(), func(c *specimen.Camera) { c.Defocus = 3.5 }), []string{"capture.blurred"}},
+		{"a reflection", "document_front", document(t, doc.Front(), func(c *specimen.Camera) {
+			c.Glare = []specimen.Glare{{X: 0.6, Y: 0.45, Radius: 0.2, Stretch: 0.7, Strength: 1}}
+		}), []string{"capture.glare"}},
+		{"a dark room", "document_front", document(t, doc.Front(), func(c *specimen.Camera) { c.Exposure = -5 }), []string{"capture.too_dark"}},
+		{"a good document", "document_front", document(t, doc.Front(), nil), nil},
+		{"no face", "selfie", table(t), []string{"capture.face_not_found"}},
+		{"a live-like face", "selfie", selfie.Image, nil},
+	}
+	for _, v := range videos {
+		if v.still != nil { // the first one is there already
+			cam.show(v.still)
+			w.do("open the camera anew", chromedp.Reload())
+		}
+		w.do("wait for the camera", chromedp.WaitVisible(`[data-view="`+v.view+`"]`))
+		if v.advice == nil {
+			w.at("accepted", "")
+			if w.t.Failed() {
+				return
+			}
+			w.do("go on", click("#continue"))
+			continue
+		}
+		sel := ""
+		for _, a := range v.advice {
+			sel += `,.camera[data-advice="` + a + `"]`
+		}
+		w.do(v.name+": wait for the advice", chromedp.WaitVisible(sel[1:]))
+		until := time.Now().Add(1500 * time.Millisecond) // several times what it takes when all is good
+		for time.Now().Before(until) {
+			if w.attribute("view") != v.view || w.attribute("fired") != "" {
+				t.Fatalf("%s took itself", v.name)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		perSecond, _ := strconv.ParseFloat(w.attribute("rate"), 64)
+		t.Logf("%s: %s, %.1f looks a second of %s ms", v.name, w.attribute("advice"), perSecond, w.attribute("cost"))
+		if perSecond == 0 { // how many there are is the machine's; docs/capture.md has figures
+			t.Errorf("%s: the loop does not say how fast it is", v.name)
+		}
+		if ev, _ := s.store.Evidence(ctx, made.Session.ID, 1); v.view == "document_front" && len(ev) > 0 {
+			t.Fatalf("%s was sent", v.name)
+		}
+	}
+	w.at("review", "")
+	w.do("send", click("#send"))
+	ses, err := s.service.Wait(ctx, made.Session.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.at(ses.State, "")
+	if ses.State != "approved" {
+		t.Errorf("ended %s: %v", ses.State, ses.Decision.Codes)
+	}
+	t.Logf("from the link to the result in %v, with five bad videos in between", time.Since(opened).Round(time.Second))
+}
+
+// A screen held to the camera passes the page, whose business it is not; the case
+// is not approved.
+func TestAReplayedFaceIsNotApproved(t *testing.T) {
+	ps := portraits(t)
+	cam := newCamera(t)
+	doc, err := specimen.New(11, specimen.Options{Portraits: ps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := ps.Person(doc.Truth.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	selfie, err := specimen.TakeSelfie(person, specimen.SelfieOptions{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replayed, err := specimen.Attack(specimen.Screen, selfie, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam.show(replayed.Image)
+	ctx := browser(t, cam, nil)
+	s := newSite(t)
+	made, err := s.service.CreateSession(context.Background(), client.NewSession{DocumentType: "passport"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client.NewCapture(s.url, made.ClientToken, nil)
+	if _, err := c.GiveConsent(ctx, "t", "en"); err != nil {
+		t.Fatal(err)
+	}
+	b, err := (&specimen.Photo{Image: toRGBA(document(t, doc.Front(), nil))}).JPEG(92)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := c.Upload(ctx, "document_front", "passport", b, "image/jpeg"); err != nil || !p.Accepted {
+		t.Fatal(p, err)
+	}
+	w := walk(t, ctx, made.CaptureURL)
+	w.at("selfie", "")
+	w.do("take it", chromedp.WaitVisible("#shutter:not([disabled])"), click("#shutter"))
+	w.at("accepted", "")
+	w.do("go on", click("#continue"))
+	w.at("review", "")
+	w.do("send", click("#send"))
+	ses, err := s.service.Wait(ctx, made.Session.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.at(ses.State, "")
+	if ses.State == "approved" {
+		t.Error("a replayed face was approved")
+	}
+	t.Logf("ended %s", ses.State)
+}
+
+func toRGBA(m image.Image) *image.RGBA { return m.(*image.RGBA) }
