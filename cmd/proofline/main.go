@@ -45,6 +45,8 @@ type commands struct {
 	ConfigCmd configShow   `cmd:"" name:"config" help:"Show every setting with its value, where it came from and why it exists."`
 	Keys      apiKeysCmd   `cmd:"" name:"api-key" help:"Create and list API keys of relying services."`
 	Queue     queueCmd     `cmd:"" help:"List work that was given up, and start it again."`
+	User      userCmd      `cmd:"" help:"Add, list and change the accounts of people who work here."`
+	Review    reviewCmd    `cmd:"" help:"List, show and decide cases that wait for a person."`
 	Retention retentionCmd `cmd:"" help:"Erase what is past its retention; legal holds."`
 	Keyring   keysCmd      `cmd:"" name:"keys" help:"List, add, rotate and retire the keys that wrap all data keys."`
 	Storage   storageCmd   `cmd:"" help:"Check the stored evidence, write lifecycle rules, look over a restore."`
