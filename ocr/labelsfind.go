@@ -247,12 +247,16 @@ func (t *Template) numbered(r []Word, ls []label) []label {
 		for to < len(r) && to < i+3 && !labelled(to) && r[to].Box.H <= 0.85*big && together(r[i:to+1]) && letters(r[to].Text) > 0 {
 			to++
 		}
+		// Captions begin a column; numbers within a value are part of it.
 		m := numberedCaption.FindStringSubmatch(r[i].Text)
-		if m == nil {
+		if m == nil || i > 0 && together(r[i-1:i+1]) && !(labelled(i-1) && r[i-1].Text == m[1]) {
 			continue
 		}
 		// The longest number that is one of the template's: "4aI1ss" is 4a.
 		for n := len(m[1]); n > 0; n-- {
+			if rest := r[i].Text[n:]; rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+				continue
+			}
 			if field, ok := t.Tags[m[1][:n]]; ok {
 				ls = append(ls, label{field: field, from: i, to: to, box: union(r[i:to])})
 				i = to - 1

@@ -32,9 +32,6 @@ type Reader struct {
 type Sheet struct {
 	Image gocv.Mat // 8-bit grey or BGR
 	Class string   // of package document; "" when not known
-	// Cover lists what is no text of the visual zone: the machine-readable zone,
-	// the portrait.
-	Cover []photo.Rect
 }
 
 // Options say what is wanted of a sheet.
@@ -76,16 +73,19 @@ func (rd *Reader) Read(ctx context.Context, s Sheet, o Options) (*Result, error)
 		return nil, err
 	}
 	defer g.Close()
-	cover(&g, s.Cover)
+	k, err := enlarge(&g)
+	if err != nil {
+		return nil, err
+	}
 	turns := []int{0, 180}
 	if g.Rows() > g.Cols() {
 		turns = []int{0, 90, 270, 180}
 	}
 	var best *Result
-	var upright gocv.Mat
+	var upright imprint
 	defer func() {
 		if best != nil {
-			upright.Close()
+			upright.close()
 		}
 	}()
 	for _, turn := range turns {
@@ -93,9 +93,13 @@ func (rd *Reader) Read(ctx context.Context, s Sheet, o Options) (*Result, error)
 		if err != nil {
 			return nil, err
 		}
-		page, err := rd.Page.Read(ctx, m, Request{PSM: 11})
+		p, err := newPrint(m)
 		if err != nil {
-			m.Close()
+			return nil, err
+		}
+		page, err := rd.Page.Read(ctx, p.sharp, Request{PSM: 11})
+		if err != nil {
+			p.close()
 			return nil, fmt.Errorf("ocr: read page: %w", err)
 		}
 		r := &Result{Rotation: turn, Words: page.bounded().Words}
@@ -108,13 +112,13 @@ func (rd *Reader) Read(ctx context.Context, s Sheet, o Options) (*Result, error)
 			r.Confidence += w.Confidence / float64(len(r.Words))
 		}
 		if best != nil && !(r.Captions > best.Captions || r.Captions == best.Captions && r.Confidence > best.Confidence+0.15) {
-			m.Close()
+			p.close()
 			continue
 		}
 		if best != nil {
-			upright.Close()
+			upright.close()
 		}
-		best, upright = r, m
+		best, upright = r, p
 		if r.Captions >= 2 || r.Captions > 0 && r.Confidence > 0.6 {
 			break
 		}
@@ -122,11 +126,21 @@ func (rd *Reader) Read(ctx context.Context, s Sheet, o Options) (*Result, error)
 	if err := rd.fields(ctx, best, upright, s, o); err != nil {
 		return nil, err
 	}
+	for i := range best.Words {
+		best.Words[i].Box = shrunk(best.Words[i].Box, k)
+	}
+	for i := range best.Fields {
+		best.Fields[i].Region = shrunk(best.Fields[i].Region, k)
+	}
 	return best, nil
 }
 
 func contains(r photo.Rect, p photo.Point) bool {
 	return p.X >= r.X && p.X <= r.X+r.W && p.Y >= r.Y && p.Y <= r.Y+r.H
+}
+
+func shrunk(r photo.Rect, k float64) photo.Rect {
+	return photo.Rect{X: r.X / k, Y: r.Y / k, W: r.W / k, H: r.H / k}
 }
 
 func turned(m gocv.Mat, degrees int) (gocv.Mat, error) {
@@ -150,7 +164,8 @@ func turned(m gocv.Mat, degrees int) (gocv.Mat, error) {
 }
 
 // fields finds the values and reads each line by itself.
-func (rd *Reader) fields(ctx context.Context, res *Result, m gocv.Mat, s Sheet, o Options) error {
+func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o Options) error {
+	m := p.sharp
 	rows := (&Page{Words: res.Words}).rows()
 	t := choose(rows, s.Class)
 	res.Template = t.Name
@@ -174,7 +189,8 @@ func (rd *Reader) fields(ctx context.Context, res *Result, m gocv.Mat, s Sheet, 
 			strokes = append(strokes, photo.Rect{X: l.box.X, Y: l.box.Y, W: l.box.W, H: 0.8 * l.box.H})
 		}
 	}
-	cover(&m, strokes)
+	cover(&p.sharp, strokes)
+	cover(&p.plain, strokes)
 	height := valueHeight(found)
 	left := maxLines
 	for _, name := range t.Read {
@@ -201,7 +217,7 @@ func (rd *Reader) fields(ctx context.Context, res *Result, m gocv.Mat, s Sheet, 
 		}
 		if (!found[i].settled() || o.Doubt != nil && o.Doubt(found[i])) && left > 0 {
 			left -= 2
-			if err := rd.again(ctx, t, m, &found[i]); err != nil {
+			if err := rd.again(ctx, t, p, &found[i]); err != nil {
 				return err
 			}
 		}
@@ -532,26 +548,27 @@ func inkBox(m gocv.Mat, r photo.Rect, h float64) (photo.Rect, bool) {
 	return photo.Rect{X: float64(in.Min.X + left), Y: float64(in.Min.Y + top), W: float64(right - left), H: float64(bottom - top)}, true
 }
 
-// again reads a value in other ways: with the other engine, on a flattened and
-// on a sharpened picture.
-func (rd *Reader) again(ctx context.Context, t *Template, m gocv.Mat, f *Field) error {
+// again reads a value in other ways: with the other engine, from the picture
+// that was not sharpened, with and without its paper, at another size.
+func (rd *Reader) again(ctx context.Context, t *Template, p imprint, f *Field) error {
 	first, how, req := rd.request(f.Name)
 	type way struct {
 		e   Engine
 		how string
+		m   gocv.Mat
 		p   preparation
 		req Request
 	}
-	ways := []way{{first, how, clean, req}, {first, how, crisp, req}}
+	ways := []way{{first, how, p.plain, clean, req}, {first, how, p.plain, small, req}}
 	if rd.Names != nil {
-		other := way{rd.Names, "names", asIs, Request{PSM: 7}}
+		other := way{rd.Names, "names", p.sharp, asIs, Request{PSM: 7}}
 		if how == "names" {
 			other.e, other.how, other.req.Whitelist = rd.Page, "page", ""
 		}
 		ways = append(ways, other)
 	}
 	for _, w := range ways {
-		x, ok, err := rd.line(ctx, t, w.e, m, f.Name, f.Region, w.p, w.req)
+		x, ok, err := rd.line(ctx, t, w.e, w.m, f.Name, f.Region, w.p, w.req)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/proofline/proofline/ocr"
-	"github.com/proofline/proofline/photo"
 	"github.com/proofline/proofline/policy"
 )
 
@@ -25,7 +24,7 @@ func runOCR(ctx context.Context, r *run) ([]policy.Finding, error) {
 		if d == nil {
 			continue
 		}
-		res, err := rd.Read(ctx, r.sheet(kind, d), ocr.Options{Doubt: r.doubtful, Fields: r.wantedFields()})
+		res, err := rd.Read(ctx, ocr.Sheet{Image: d.Rectified, Class: string(d.Class)}, ocr.Options{Doubt: r.doubtful, Fields: r.wantedFields()})
 		if err != nil {
 			if ctx.Err() == nil {
 				err = &stageError{"ocr", fmt.Errorf("read text: %w", err)}
@@ -47,17 +46,6 @@ func runOCR(ctx context.Context, r *run) ([]policy.Finding, error) {
 		fs = append(fs, f)
 	}
 	return fs, nil
-}
-
-// sheet is a side of the document for reading, without zone and portrait.
-func (r *run) sheet(kind string, d *straightened) ocr.Sheet {
-	s := ocr.Sheet{Image: d.Rectified, Class: string(d.Class)}
-	for _, x := range []*photo.Rect{d.MRZ, d.Portrait} {
-		if x != nil {
-			s.Cover = append(s.Cover, *x)
-		}
-	}
-	return s
 }
 
 // wantedFields are those that are compared or handed on.

@@ -128,11 +128,6 @@ func (c *inspectOCRCmd) Run(ctx context.Context) error {
 		}
 		if len(found) > 0 {
 			sheet, out.Rectified = ocr.Sheet{Image: found[0].Rectified, Class: string(found[0].Class)}, true
-			for _, r := range []*photo.Rect{found[0].MRZ, found[0].Portrait} {
-				if r != nil {
-					sheet.Cover = append(sheet.Cover, *r)
-				}
-			}
 		}
 		res, err := engines.Text().Read(ctx, sheet, ocr.Options{})
 		if err != nil {
