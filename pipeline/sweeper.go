@@ -21,6 +21,9 @@ type Sweeper struct{ *loop }
 const (
 	sweepInterval = time.Minute
 	sweepBatch    = 200
+	// sweepStep is how far the time of retention moves on in one sweep at most:
+	// a day in an hour.
+	sweepStep = 24 * sweepInterval
 	// settledTime is how long finished outbox rows and idempotency records are
 	// kept, for whoever asks what happened to a delivery.
 	settledTime = 30 * 24 * time.Hour
@@ -44,7 +47,14 @@ func newSweeper(s *session.Store, v *storage.Vault, log *slog.Logger, interval t
 		if err := maintainEvidence(ctx, s, v, log); err != nil {
 			return false, err
 		}
-		rep, err := SweepEvidence(ctx, s, v, now(), sweepBatch)
+		at, err := s.SweepTime(ctx, now(), sweepStep)
+		if err != nil {
+			return false, err
+		}
+		if behind := now().Sub(at); behind > sweepStep {
+			log.Warn("the clock is far ahead of the last sweep: after a long pause the sweeper catches up, a day in an hour; otherwise set the clock right", "behind", behind.Round(time.Minute))
+		}
+		rep, err := SweepEvidence(ctx, s, v, at, sweepBatch)
 		if err != nil {
 			return false, err
 		}
@@ -69,7 +79,7 @@ func SweepEvidence(ctx context.Context, s *session.Store, v *storage.Vault, now 
 		return rep, err
 	}
 	var group errgroup.Group
-	group.SetLimit(16) // they share the commits of the database
+	group.SetLimit(64) // they share the commits of the database
 	for _, c := range rep.Certificates {
 		group.Go(func() error {
 			refs, hashes := map[string]string{"class": string(c.Class), "reason": "retention"}, map[string]string{}

@@ -116,6 +116,21 @@ func (s *Store) ClaimDue(ctx context.Context, name string, every time.Duration) 
 	return mine, err
 }
 
+// SweepTime is the time by which retention is judged: the clock's, but never more
+// than step beyond what it was at the last call. A clock that jumps ahead then
+// deletes little before somebody notices, and after a long pause the sweeper
+// catches up by itself. A clock that was put back is followed at once.
+func (s *Store) SweepTime(ctx context.Context, now time.Time, step time.Duration) (time.Time, error) {
+	var us int64
+	err := s.writeApart(ctx, "advance sweep time", func(tx *Tx) error {
+		tx.wrote = true
+		return tx.row(`INSERT INTO vault_state (name, value) VALUES ('sweep_time', ?) ON CONFLICT (name) DO UPDATE
+			SET value = CASE WHEN excluded.value > vault_state.value + ? THEN vault_state.value + ? ELSE excluded.value END RETURNING value`,
+			micros(now), step.Microseconds(), step.Microseconds()).Scan(&us)
+	})
+	return fromMicros(us), err
+}
+
 // ForgetEvidence removes the digests and salts of a session's photos: without
 // them the log's commitments say nothing.
 func (s *Store) ForgetEvidence(ctx context.Context, session string) error {

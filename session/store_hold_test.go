@@ -127,6 +127,24 @@ func TestAHoldAndAnErasureAtTheSameTimeAgreeWhichCameFirst(t *testing.T) {
 	})
 }
 
+func TestAClockThatJumpsAheadMovesRetentionALittleOnly(t *testing.T) {
+	each(t, func(t *testing.T, s *Store, c *testClock) {
+		at := func(now time.Time) time.Time {
+			t.Helper()
+			return must[time.Time](t)(s.SweepTime(ctx, now, time.Hour))
+		}
+		start := testStart.Truncate(time.Microsecond)
+		for _, step := range []struct{ now, want time.Duration }{
+			{0, 0}, {time.Minute, time.Minute}, {10 * 365 * 24 * time.Hour, 61 * time.Minute}, {10 * 365 * 24 * time.Hour, 121 * time.Minute},
+			{2 * time.Minute, 2 * time.Minute}, {3 * time.Hour, 62 * time.Minute}, {3 * time.Hour, 122 * time.Minute}, {3 * time.Hour, 3 * time.Hour},
+		} {
+			if got := at(start.Add(step.now)); !got.Equal(start.Add(step.want)) {
+				t.Fatalf("clock at %v: retention is judged at %v, want %v", step.now, got.Sub(start), step.want)
+			}
+		}
+	})
+}
+
 func TestWhatIsDueOnceIsDoneByOneProcess(t *testing.T) {
 	each(t, func(t *testing.T, s *Store, c *testClock) {
 		turn := func() bool { t.Helper(); return must[bool](t)(s.ClaimDue(ctx, "check", time.Hour)) }

@@ -23,7 +23,7 @@ const (
 	claimTime = 10 * time.Minute
 	// sweepWidth is how many classes one sweeper works on at once: they wait
 	// for the store, and share the commits of the database.
-	sweepWidth = 16
+	sweepWidth = 64
 )
 
 // group is what shares a data key.
