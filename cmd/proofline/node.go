@@ -28,6 +28,7 @@ type node struct {
 	keys   keyring
 	signer note.Signer
 	log    *slog.Logger
+	disk   func(context.Context) error // nil where nothing lies in the data directory
 	close  []func() error
 }
 

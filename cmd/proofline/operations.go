@@ -66,6 +66,9 @@ func (n *node) checks(q *pipeline.Queue) []api.Check {
 		{Name: "queue", Ping: q.Ping},
 		{Name: "evidence", Ping: n.pingBlobs},
 	}
+	if n.disk != nil {
+		out = append(out, api.Check{Name: "disk", Ping: n.disk})
+	}
 	if n.keyDB != nil {
 		out = append(out, api.Check{Name: "keys", Ping: n.keyDB.Ping})
 	}

@@ -82,6 +82,9 @@ func (s settings) run(ctx context.Context, r roles) error {
 			n.log.Error("close", "error", err)
 		}
 	}()
+	if s.keepsFiles() {
+		n.disk = diskCheck(s.DataDir)
+	}
 	stopTracing, err := startTracing(ctx, n.log)
 	if err != nil {
 		return err
