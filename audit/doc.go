@@ -11,9 +11,9 @@
 // The package keeps nothing itself. A store that appends uses [Frontier]: the
 // few hashes on the right edge of the tree that the next append needs. A
 // reader that verifies uses [Verify] with the public key alone, and learns of
-// any flipped byte, truncation, reordering or fork. [Prove] and
-// [Proof.Check] show that one entry is in a signed tree without handing over
-// the others.
+// any flipped byte, truncation, reordering or fork. A [Prover] makes and
+// [Proof.Check] checks proofs that entries are in a signed tree, and that it
+// extends earlier ones, without handing over the rest.
 //
 // The package is pure Go and imports nothing of Proofline.
 package audit

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -247,55 +246,4 @@ func (s settings) publicKey(given string) (string, error) {
 		return "", fmt.Errorf("read the log's public key: %w", err)
 	}
 	return strings.TrimSpace(string(b)), nil
-}
-
-type auditExportCmd struct {
-	Out string `arg:"" help:"File to write."`
-	settings
-}
-
-func (c *auditExportCmd) Run(ctx context.Context) error {
-	store, err := c.existingStore(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	head, err := store.AuditHead(ctx)
-	if err != nil {
-		return err
-	}
-	seen, done := showEntries("export"), int64(0)
-	entries := func(yield func([]byte, error) bool) {
-		if head.Size() == 0 {
-			return
-		}
-		for b, err := range store.AuditLog(ctx, 0, head.Size()) {
-			done++
-			seen(done, head.Size())
-			if !yield(b, err) {
-				return
-			}
-		}
-	}
-	// Checkpoints that are signed from now on are of entries that are not written.
-	checkpoints := store.Checkpoints(ctx, head.Size())
-	err = writeFile(c.Out, func(w io.Writer) error { return audit.Export(w, checkpoints, entries) })
-	if err != nil {
-		return fmt.Errorf("export log: %w", err)
-	}
-	fmt.Fprintf(os.Stderr, "%d entries written to %s\n", head.Size(), c.Out)
-	return nil
-}
-
-// writeFile writes a file, or standard output when path is "-".
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	if path == "-" {
-		w := bufio.NewWriter(os.Stdout)
-		return errors.Join(write(w), w.Flush())
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f), f.Close())
 }
