@@ -1,5 +1,6 @@
 // Sending a photo, and what the gate says of it.
 import type { Kind, Region } from './api';
+import { isFace } from './api';
 import { onBack } from './back';
 import { fitFile } from './camera';
 import { button, h, icon, s } from './dom';
@@ -23,15 +24,15 @@ const unusable = new Set([
   'capture.not_an_image', 'capture.unsupported_format', 'capture.image_truncated', 'capture.image_corrupt', 'capture.too_large',
 ]);
 
-export function send(o: Shooting, photo: Blob, insist = false): void {
-  const sending = new Sending(o.api, o.kind, o.type, photo, insist);
+export function send(o: Shooting, photo: Blob, insist = false, preview = photo): void {
+  const sending = new Sending(o.api, o.kind, o.type, photo, insist, preview);
   outbox.put(sending);
   sendingView(o, sending);
 }
 
 /** Shows a photo on its way, also one that went on in the background. */
 export function sendingView(o: Shooting, sending: Sending): void {
-  const url = URL.createObjectURL(sending.photo);
+  const url = URL.createObjectURL(sending.preview);
   const title = t('send.checking');
   const meter = h('progress', { attrs: { max: 1, value: 0, 'aria-label': t('send.sending') } });
   const note = h('p', { class: 'lead' }, t('send.sending'));
@@ -86,7 +87,7 @@ function settle(o: Shooting, sending: Sending): void {
   }
   outbox.remove(o.kind);
   if (a.kept && !a.accepted) {
-    o.done(sending.photo);
+    o.done(sending.preview);
     return;
   }
   if (!a.accepted) refusals.set(o.kind, refused(o.kind) + 1);
@@ -95,11 +96,11 @@ function settle(o: Shooting, sending: Sending): void {
 
 function answerView(o: Shooting, sending: Sending): void {
   const a = sending.answer!;
-  const url = URL.createObjectURL(sending.photo);
+  const url = URL.createObjectURL(sending.preview);
   const img = h('img', { attrs: { src: url, alt: '' } });
   const shot = h('div', { class: `shot ${a.accepted ? 'good' : 'bad'}` }, img);
   const code = a.hint?.code ?? '';
-  const text = a.accepted ? [t('send.good'), t(o.kind === 'selfie' ? 'send.good.selfie' : 'send.good.text')]
+  const text = a.accepted ? [t('send.good'), t(isFace(o.kind) ? 'send.good.selfie' : 'send.good.text')]
     : splitHint(hint(code, a.hint?.text, o.type));
   const regions = !a.accepted && localFaults.has(code) ? a.hint?.regions ?? [] : [];
   if (regions.length) void img.decode().then(() => shot.append(marks(regions, img)), () => undefined);
@@ -115,11 +116,11 @@ function answerView(o: Shooting, sending: Sending): void {
       ),
     ),
     h('footer', { class: 'actions' },
-      a.accepted ? button(t('send.continue'), 'primary', () => o.done(sending.photo), 'continue') : null,
+      a.accepted ? button(t('send.continue'), 'primary', () => o.done(sending.preview), 'continue') : null,
       button(t('send.again'), a.accepted ? 'secondary' : 'primary', () => shoot(o), 'again'),
-      a.accepted ? null : h('label', { class: 'btn quiet file' }, t('camera.file'),
+      a.accepted || o.kind === 'selfie_burst' ? null : h('label', { class: 'btn quiet file' }, t('camera.file'),
         fileInput('environment', (f) => void fitFile(f, o.status.limits.max_bytes).catch(() => f).then((b) => send(o, b)))),
-      mayInsist ? button(t('send.insist'), 'quiet', () => send(o, sending.photo, true), 'insist') : null,
+      mayInsist ? button(t('send.insist'), 'quiet', () => send(o, sending.photo, true, sending.preview), 'insist') : null,
       a.accepted ? null : button(t('help.button'), 'quiet', () => o.help(() => answerView(o, sending)), 'help'),
     ),
   ), text[0]!, () => URL.revokeObjectURL(url));

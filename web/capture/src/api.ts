@@ -3,7 +3,10 @@
 
 import type { LiveCheck } from './checks';
 
-export type Kind = 'document_front' | 'document_back' | 'selfie';
+export type Kind = 'document_front' | 'document_back' | 'selfie' | 'selfie_burst';
+
+/** Kinds that show the person. */
+export const isFace = (k: Kind): boolean => k === 'selfie' || k === 'selfie_burst';
 export type DocumentType = 'passport' | 'id_card' | 'residence_permit' | 'driving_licence';
 export type State =
   | 'initiated' | 'capture_in_progress' | 'submitted' | 'pending_review'

@@ -3,6 +3,7 @@
 // gate will measure, against the gate's thresholds; only framing and movement
 // between two looks are the page's own business.
 import type { DocumentType, Kind } from './api';
+import { isFace } from './api';
 import { measureBlur, resolved } from './blur';
 import type { LiveCheck, Measures } from './checks';
 import { failed, foremost } from './checks';
@@ -88,7 +89,7 @@ export class Advisor {
     const f = this.o.frame();
     const { videoWidth: vw, videoHeight: vh } = this.o.video;
     if (vw > 0 && f.w > 0 && !this.o.video.paused) {
-      const seen = this.o.kind === 'selfie' ? this.face(f, vw, vh) : this.page(f, vw, vh);
+      const seen = isFace(this.o.kind) ? this.face(f, vw, vh) : this.page(f, vw, vh);
       this.looks++;
       this.spent += performance.now() - began;
       if (seen) this.decide(seen.codes, seen.sharp);

@@ -2,7 +2,7 @@
 // tab or a second device go on where the session stands.
 import { sendingView } from './answer';
 import type { Capture, DocumentType, Kind } from './api';
-import { API, Problem } from './api';
+import { API, Problem, isFace } from './api';
 import { onBack } from './back';
 import { fitFile } from './camera';
 import { h } from './dom';
@@ -88,7 +88,7 @@ function flow(api: API): void {
 
   const typeOf = (c: Capture): DocumentType | undefined =>
     c.documents.length === 1 ? c.documents[0]!.type
-      : c.accepted.some((k) => k !== 'selfie') ? c.document_type ?? chosen : chosen ?? c.document_type;
+      : c.accepted.some((k) => !isFace(k)) ? c.document_type ?? chosen : chosen ?? c.document_type;
 
   const needsOf = (c: Capture): Kind[] => {
     const type = typeOf(c);
@@ -155,7 +155,7 @@ function flow(api: API): void {
       const changed = (): void => {
         if (!s.done) return;
         if (s.answer?.kept) {
-          keepThumb(s.kind, s.photo);
+          keepThumb(s.kind, s.preview);
           outbox.remove(s.kind);
           void load();
         } else sendingView(shooting(c, s.kind, type), s);
@@ -191,7 +191,7 @@ function flow(api: API): void {
 
   function help(c: Capture, kind: Kind, type: DocumentType, back: () => void): void {
     const o = shooting(c, kind, type);
-    const file = h('label', { class: 'btn small file' }, t('camera.file'),
+    const file = kind === 'selfie_burst' ? h('span') : h('label', { class: 'btn small file' }, t('camera.file'),
       fileInput(kind === 'selfie' ? 'user' : 'environment', (f) => void fitFile(f, c.limits.max_bytes).catch(() => f).then((b) => send(o, b))));
     helpView({
       file,
@@ -230,7 +230,7 @@ function flow(api: API): void {
       later: () => go(c),
       back: () => {
         // Another kind of document can be chosen while none is sent.
-        if (c.documents.length > 1 && !c.accepted.some((k) => k !== 'selfie')) {
+        if (c.documents.length > 1 && !c.accepted.some((k) => !isFace(k))) {
           chosen = undefined;
           choose(c);
         } else go(c);

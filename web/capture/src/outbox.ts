@@ -15,6 +15,8 @@ export class Sending {
 
   constructor(
     private readonly api: API, readonly kind: Kind, readonly type: DocumentType, readonly photo: Blob, readonly insist: boolean,
+    /** What to show of it, when it is no picture itself. */
+    readonly preview: Blob = photo,
   ) {
     this.start();
   }

@@ -2,8 +2,10 @@
 // is good, a shutter that always works, files, and what to do without a camera.
 import type { API, Capture, DocumentType, Kind } from './api';
 import type { Problem } from './api';
+import { isFace } from './api';
 import { refused, send } from './answer';
 import { onBack } from './back';
+import { takeBurst } from './burst';
 import type { Facing } from './camera';
 import { Camera, CameraError, fitFile, photoOf, severalCameras, takePhoto } from './camera';
 import { click } from './cue';
@@ -63,11 +65,11 @@ const liveText: Record<string, Key> = {
 let automatic = true;
 
 export function shoot(o: Shooting): void {
-  live(o, o.kind === 'selfie' ? 'user' : 'environment');
+  live(o, isFace(o.kind) ? 'user' : 'environment');
 }
 
 function shapeOf(o: Shooting): Shape {
-  if (o.kind === 'selfie') return 'face';
+  if (isFace(o.kind)) return 'face';
   return o.type === 'passport' ? 'passport' : 'card';
 }
 
@@ -80,7 +82,7 @@ function round(name: Parameters<typeof icon>[0], label: string, id: string, pres
 
 function live(o: Shooting, facing: Facing): void {
   const title = kindTitle(o.kind, o.type);
-  const placeHint = t(o.kind === 'selfie' ? 'camera.place.selfie' : 'camera.place.document');
+  const placeHint = t(isFace(o.kind) ? 'camera.place.selfie' : 'camera.place.document');
   const video = h('video', { attrs: { playsinline: true, muted: true, autoplay: true, 'aria-hidden': true } });
   video.muted = true;
   const stage = h('div', { class: 'stage' }, video);
@@ -94,7 +96,7 @@ function live(o: Shooting, facing: Facing): void {
   const help = round('help', t('help.button'), 'help');
   const zoom = h('input', { class: 'zoom', attrs: { type: 'range', 'aria-label': t('camera.zoom') } });
   swap.hidden = torch.hidden = zoom.hidden = true;
-  const view = h('div', { class: `camera ${o.kind === 'selfie' ? 'selfie' : ''}`, attrs: { 'data-view': o.kind } },
+  const view = h('div', { class: `camera ${isFace(o.kind) ? 'selfie' : ''}`, attrs: { 'data-view': o.kind } },
     h('header', {},
       h('button', { class: 'round', attrs: { type: 'button', 'aria-label': t('camera.close') }, on: { click: o.back } }, icon('back')),
       h('h1', { attrs: { tabindex: -1 } }, title),
@@ -104,7 +106,7 @@ function live(o: Shooting, facing: Facing): void {
     h('main', {}, stage, pill),
     h('footer', { class: 'controls' },
       h('div', { class: 'tools' },
-        h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')),
+        o.kind === 'selfie_burst' ? null : h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')),
           fileInput(facing, (f) => void choose(f))), auto),
       shutter,
       h('div', { class: 'tools end' }, torch, swap),
@@ -211,9 +213,27 @@ function live(o: Shooting, facing: Facing): void {
       fire: (best) => {
         if (left) return;
         view.dataset['fired'] = 'auto';
-        void taken(photoOf(best));
+        if (o.kind === 'selfie_burst') void burst();
+        else void taken(photoOf(best));
       },
     });
+  }
+
+  /** Frames while the head turns: the picture goes on, and so does the camera. */
+  async function burst(): Promise<void> {
+    if (shutter.disabled) return;
+    shutter.disabled = true;
+    advisor?.stop();
+    click();
+    pill.textContent = t('camera.burst');
+    say(pill.textContent);
+    try {
+      const b = await takeBurst(video, () => !left && !document.hidden);
+      navigator.vibrate?.(15);
+      if (!left) send(o, b.burst, false, b.preview);
+    } catch {
+      if (!left) live(o, facing);
+    }
   }
 
   /** A photo was taken: the picture freezes, a cue sounds, it is sent. */
@@ -239,7 +259,9 @@ function live(o: Shooting, facing: Facing): void {
   }
 
   shutter.addEventListener('click', () => {
-    if (camera) void taken(takePhoto(video));
+    if (!camera) return;
+    if (o.kind === 'selfie_burst') void burst();
+    else void taken(takePhoto(video));
   });
   swap.addEventListener('click', () => live(o, facing === 'user' ? 'environment' : 'user'));
   help.addEventListener('click', () => o.help(() => shoot(o)));
@@ -297,7 +319,7 @@ function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'
       h('p', { class: 'small' }, kindTitle(o.kind, o.type)),
     ),
     h('footer', { class: 'actions' },
-      h('label', { class: 'btn primary file' }, icon('upload', 20), t('camera.file'), fileInput(facing, (f) => void choose(f))),
+      o.kind === 'selfie_burst' ? null : h('label', { class: 'btn primary file' }, icon('upload', 20), t('camera.file'), fileInput(facing, (f) => void choose(f))),
       trouble === 'unsupported' ? null : button(t('trouble.again'), 'secondary', () => live(o, facing)),
       button(t('handover.button'), 'secondary', () => o.handover(again), 'device'),
       button(t('help.button'), 'quiet', () => o.help(again), 'help'),

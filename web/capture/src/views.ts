@@ -1,5 +1,6 @@
 // The steps that are ordinary pages: consent, choice, review, result, trouble.
 import type { Capture, DocumentType, Kind } from './api';
+import { isFace } from './api';
 import { onBack } from './back';
 import { button, h, icon } from './dom';
 import type { IconName } from './dom';
@@ -96,7 +97,7 @@ export function reviewView(
     list.append(h('li', {},
       url
         ? h('img', { attrs: { src: url, alt: '' } })
-        : h('span', { class: 'shot-blank' }, icon(k === 'selfie' ? 'face' : 'card', 32)),
+        : h('span', { class: 'shot-blank' }, icon(isFace(k) ? 'face' : 'card', 32)),
       h('span', { class: 'shot-text' },
         h('strong', {}, kindTitle(k, type)),
         waiting.includes(k)
@@ -147,7 +148,7 @@ export function resultView(status: Capture, again: () => void, onLeave: () => vo
       for (const x of status.hints ?? []) {
         const [what, todo] = splitHint(hint(x.code, x.text, status.document_type));
         list.append(h('li', { attrs: { 'data-code': x.code } },
-          h('span', { class: 'point' }, icon(x.kind === 'selfie' ? 'face' : 'card')),
+          h('span', { class: 'point' }, icon(x.kind && isFace(x.kind) ? 'face' : 'card')),
           h('span', {}, x.kind ? h('span', { class: 'hint-kind' }, kindTitle(x.kind, status.document_type)) : null,
             h('strong', {}, what), todo ? h('span', {}, todo) : null),
         ));
