@@ -43,6 +43,7 @@ var responses = []response{
 	{measure: "document.resolution_dpi", unit: "width of the photo, px", levels: []float64{1632, 1200, 900, 640, 480, 320}, set: func(c *specimen.Camera, v float64) { c.Width, c.Height = int(v), int(v*3/4) }},
 	{measure: "document.perspective_deg", unit: "tilt, degrees (lens of 47 mm; 26 is assumed)", levels: []float64{0, 10, 20, 30, 40, 50}, set: func(c *specimen.Camera, v float64) { c.Tilt = v }},
 	{measure: "document.cut_off", unit: "beyond the right edge, % of the frame", levels: []float64{0, 3, 6, 9, 12, 15}, set: func(c *specimen.Camera, v float64) { c.Fill, c.OffsetX = 0.85, 0.8+v/7.5 }},
+	{measure: "document.compression", unit: "JPEG quality", levels: []float64{95, 70, 50, 30, 15, 5}, set: func(*specimen.Camera, float64) {}, jpeg: true},
 	{measure: "document.occlusion", unit: "how far a finger reaches over the edge, mm", levels: []float64{0, 3, 6, 9, 12, 15}, set: func(c *specimen.Camera, v float64) {
 		if v > 0 {
 			c.Fingers = []specimen.Finger{{Side: 3, At: 0.45, Depth: v / 125, Width: 16.0 / 125, Tone: specimen.Tones[int(c.Seed)%len(specimen.Tones)]}}
@@ -53,7 +54,6 @@ var responses = []response{
 			c.Panel = &specimen.Panel{Columns: int(v), Turn: 2, Tilt: 4, Axis: 70}
 		}
 	}},
-	{measure: "document.compression", unit: "JPEG quality", levels: []float64{95, 70, 50, 30, 15, 5}, set: func(*specimen.Camera, float64) {}, jpeg: true},
 }
 
 // The plot (-update) takes photos of ten passports, the test one of a passport

@@ -45,18 +45,18 @@ var shots = []shot{
 	{specimen.MRVA, specimen.Turned, "", false, 0},
 	{specimen.TD1, specimen.Noisy, "", false, 0},
 	{specimen.TD3, specimen.BlurDefocus, "capture.blurred", false, 0},
-	{specimen.TD2, specimen.BlurDefocus, "capture.blurred", false, 0},
+	{specimen.TD1, specimen.Held, "", false, 0},
 	{specimen.TD3, specimen.BlurMotion, "capture.motion_blur", false, 0},
-	{specimen.MRVB, specimen.BlurMotion, "capture.motion_blur", false, 1},
+	{specimen.TD2, specimen.Two, "", false, 0},
 	{specimen.TD3, specimen.GlareMRZ, "capture.glare_on_mrz", false, 0},
 	{specimen.TD1, specimen.GlareMRZ, "capture.glare_on_mrz", true, 0},
 	{specimen.TD3, specimen.GlarePortrait, "capture.glare_on_portrait", false, 0},
 	{specimen.TD2, specimen.GlarePortrait, "capture.glare_on_portrait", false, 0}, // nothing of the portrait is left to see
 	{specimen.TD3, specimen.TooDark, "capture.too_dark", false, 0},
 	{specimen.TD3, specimen.Overexposed, "capture.too_bright", false, 0},
-	{specimen.MRVA, specimen.Overexposed, "capture.too_bright", false, 0},
+	{specimen.TD3, specimen.Fingers, "capture.occluded", false, 0},
 	{specimen.TD3, specimen.LowResolution, "capture.resolution_low", false, 0},
-	{specimen.TD1, specimen.LowResolution, "capture.blurred", false, 0},
+	{specimen.TD1, specimen.OnScreen, "", false, 0},
 	{specimen.TD3, specimen.Cropped, "capture.document_cut_off", false, 0},
 	{specimen.TD2, specimen.Tilted, "", false, 0},
 	{specimen.TD3, specimen.ShadowEdge, "", false, 0},
@@ -110,7 +110,11 @@ func (s shot) take(t *testing.T, ps *specimen.Portraits, seed int64) []byte {
 	if s.back {
 		img, side = doc.Back(), doc.Truth.Side("back")
 	}
-	p, err := specimen.Photograph(img, specimen.CameraFor(seed, s.what, side))
+	c := specimen.CameraFor(seed, s.what, side)
+	if s.what == specimen.Two {
+		c.Beside = img
+	}
+	p, err := specimen.Photograph(img, c)
 	if err != nil {
 		t.Fatal(err)
 	}
