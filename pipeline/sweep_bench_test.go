@@ -109,7 +109,9 @@ func BenchmarkSweep(b *testing.B) {
 			if err != nil || len(rep.Failures) > 0 {
 				b.Fatal(rep.Failures, err)
 			}
-			deleted += rep.Deleted
+			if deleted += rep.Deleted; deleted%10_000 == 0 {
+				fmt.Fprintf(os.Stderr, "%d deleted after %v, heap peak %d MiB\n", deleted, b.Elapsed().Round(time.Second), peak.Load()>>20)
+			}
 			certificates += len(rep.Certificates)
 			if rep.Expired < sweepBatch {
 				break

@@ -2,6 +2,8 @@
 -- data keys were destroyed (see storage.Vault.Settle).
 -- +goose Up
 ALTER TABLE objects ADD COLUMN region TEXT NOT NULL DEFAULT '';
+-- A certificate lists what a class ever had.
+CREATE INDEX objects_deleted ON objects (session, class) WHERE deleted_at > 0;
 
 ALTER TABLE data_keys ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX data_keys_destroyed ON data_keys (seq) WHERE seq > 0;
@@ -58,4 +60,5 @@ DROP TABLE erasures;
 DROP TABLE data_keys_head;
 DROP INDEX data_keys_destroyed;
 ALTER TABLE data_keys DROP COLUMN seq;
+DROP INDEX objects_deleted;
 ALTER TABLE objects DROP COLUMN region;
