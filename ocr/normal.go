@@ -2,6 +2,7 @@ package ocr
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -28,10 +29,34 @@ func (t *Template) normal(field, text string) (value string, ok bool) {
 		return v, codeLike.MatchString(v)
 	case "name":
 		v := strings.Trim(strings.ReplaceAll(text, "'", "’"), " .,:;-_|‘’“”\"")
-		return v, nameLike.MatchString(v) && letters(v) >= 2
+		return v, nameLike.MatchString(v) && letters(v) >= 2 && !captionLike(v)
 	}
 	v := strings.Trim(strings.ReplaceAll(text, "'", "’"), " .,:;_|‘’“”\"")
 	return v, letters(v)+digits(v) >= 2
+}
+
+// particles may begin a surname in small letters.
+var particles = strings.Fields("van von de da di du del della der den la le el al bin ibn ter ten zu zum zur af av dos das do d’ 't")
+
+// captionLike: a name is not written small, and none of its words is a caption:
+// what is, is the rest of a bilingual caption of which a part was misread. Words
+// of four letters and less may be both ("NOM").
+func captionLike(v string) bool {
+	if _, ok := catalogue().labelField(fold(v)); ok && len(v) > 4 && strings.ToUpper(v) != v {
+		return true
+	}
+	for i, w := range strings.Fields(v) {
+		if i == 0 && unicode.IsLower([]rune(w)[0]) && !slices.Contains(particles, w) {
+			return true
+		}
+		if len(w) <= 4 || strings.ToUpper(w) == w {
+			continue
+		}
+		if _, ok := catalogue().labelField(fold(w)); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func letters(s string) (n int) {

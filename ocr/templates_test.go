@@ -104,3 +104,11 @@ func TestReadingsThatAgreeOutweighASingleOne(t *testing.T) {
 		t.Error("no visa template")
 	}
 }
+
+func TestTheRestOfAMisreadCaptionIsNoName(t *testing.T) {
+	for text, want := range map[string]bool{"Prénoms": false, "patronymic": false, "Given names": false, "Maria Olivia": true, "VAN DER BERG": true, "Nom": true, "ÞÓRA": true, "van der Berg": true} {
+		if _, ok := anyDocument().normal("given_names", text); ok != want {
+			t.Errorf("%q: %v, want %v", text, ok, want)
+		}
+	}
+}
