@@ -253,7 +253,7 @@ func TestTheCommandsOnASessionSayWhatIsNotThere(t *testing.T) {
 		{3, "there is no decision", []string{"receipt", ids[0], "--data-dir", dir}},
 		{1, "", []string{"receipt", "verify", filepath.Join(dir, "nowhere"), "--data-dir", dir}},
 		{3, "does not hold", []string{"receipt", "verify", filepath.Join(dir, "audit.key.pub"), "--data-dir", dir}},
-		{1, "open session store", []string{"explain", ids[0], "--data-dir", filepath.Join(dir, "nowhere")}},
+		{1, "nowhere", []string{"explain", ids[0], "--data-dir", filepath.Join(dir, "nowhere")}},
 	} {
 		code, out, stderr := said(t, tt.args...)
 		if code != tt.want || !strings.Contains(out+stderr, tt.says) {
