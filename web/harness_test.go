@@ -72,6 +72,8 @@ type site struct {
 	mu   sync.Mutex
 	busy bool
 	page http.Handler
+
+	rules *policy.Policy
 }
 
 // embed says whose pages may embed the capture page.
@@ -81,11 +83,15 @@ func (s *site) embed(origins ...string) {
 	s.page = web.Handler(origins...)
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, with ...*policy.Policy) *site {
 	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
-	s := &site{t: t}
+	s := &site{t: t, rules: rules}
+	if len(with) > 0 {
+		s.rules = with[0]
+	}
+	rules := s.rules
 	var err error
 	if s.engines, err = pipeline.OpenEngines(pipeline.EnginesConfig{}); err != nil {
 		var absent *models.MissingError
@@ -169,7 +175,7 @@ func (s *site) verify() {
 				return
 			}
 		}
-		r, err := pipeline.Verify(ctx, s.engines, rules, c, nil)
+		r, err := pipeline.Verify(ctx, s.engines, s.rules, c, nil)
 		if err != nil {
 			s.t.Error(err)
 			return

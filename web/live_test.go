@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"image"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +14,8 @@ import (
 
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/internal/specimen"
+	"github.com/proofline/proofline/liveness"
+	"github.com/proofline/proofline/policy"
 )
 
 // table is what the camera sees when nothing lies on it.
@@ -175,3 +180,63 @@ func TestAReplayedFaceIsNotApproved(t *testing.T) {
 }
 
 func toRGBA(m image.Image) *image.RGBA { return m.(*image.RGBA) }
+
+// Where the policy asks for a burst, a step after the selfie takes it while the
+// head turns.
+func TestABurstIsTakenWhereThePolicyAsksForOne(t *testing.T) {
+	ps := portraits(t)
+	cam := newCamera(t)
+	_, photos := files(t)
+	person, err := ps.Person(ps.People()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip, err := specimen.TakeClip(specimen.LiveClip, person, specimen.ClipOptions{Seed: 2, Frames: 24, Span: 1600 * time.Millisecond, Width: 720, Height: 960})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := clip.JPEGs(90)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cam.path, bytes.Join(frames, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asking, err := policy.Parse([]byte(strings.Replace(string(policy.DefaultYAML()), "evidence: [document_front, selfie]", "evidence: [document_front, selfie, selfie_burst]", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := browser(t, cam, nil)
+	s := newSite(t, asking)
+	made, err := s.service.CreateSession(context.Background(), client.NewSession{DocumentType: "passport"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client.NewCapture(s.url, made.ClientToken, nil)
+	if _, err := c.GiveConsent(ctx, "t", "en"); err != nil {
+		t.Fatal(err)
+	}
+	for kind, b := range photos {
+		if p, err := c.Upload(ctx, kind, "passport", b, "image/jpeg"); err != nil || !p.Accepted {
+			t.Fatal(kind, p, err)
+		}
+	}
+	w := walk(t, ctx, made.CaptureURL)
+	w.at("selfie_burst", "burst")
+	w.do("take it", chromedp.WaitVisible("#shutter:not([disabled])"), click("#shutter"))
+	w.do("it is answered", chromedp.WaitVisible(`[data-view="accepted"], [data-view="retake"]`))
+	view := w.attribute("view")
+	t.Logf("%s %s", view, w.attribute("code"))
+	if view == "retake" {
+		return // what the gate thinks of a simulated clip is liveness's business; that it judged it, is enough here
+	}
+	got, err := liveness.ParseBurst(s.photo(made.Session.ID, "selfie_burst"))
+	if err != nil || len(got.Frames) < liveness.MinBurstFrames {
+		t.Errorf("%d frames, %v", len(got.Frames), err)
+	}
+	if n := len(got.Frames); n > 0 {
+		t.Logf("%d frames over %v", n, got.Frames[n-1].At)
+	}
+	w.do("go on", click("#continue"))
+	w.at("review", "")
+}
