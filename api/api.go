@@ -200,7 +200,7 @@ func New(d Deps) http.Handler {
 	root.route("GET", "/healthz", access.Public, http.HandlerFunc(a.healthz))
 	root.route("GET", "/readyz", access.Public, http.HandlerFunc(a.readyz))
 	root.route("GET", "/problems/{code}", access.Public, http.HandlerFunc(a.problemPage))
-	var figures http.Handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	figures := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	need := access.Public
 	if d.OperatorToken != nil {
 		figures, need = a.staffOnly(access.FiguresRead, access.FiguresRead, figures), access.FiguresRead

@@ -73,7 +73,7 @@ var (
 	ErrNoRole = errors.New("no role at this server")
 )
 
-// WaitError: too many wrong tries.
+// WaitError answers too many wrong tries.
 type WaitError struct{ After time.Duration }
 
 func (e *WaitError) Error() string { return fmt.Sprintf("wait %v", e.After.Round(time.Second)) }

@@ -19,6 +19,18 @@ import (
 	"github.com/proofline/proofline/storage"
 )
 
+// system is a data directory with a store, as the first start leaves it.
+func system(t *testing.T) settings {
+	t.Helper()
+	s := settings{DataDir: t.TempDir()}
+	store, err := session.Open(context.Background(), s.storeDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+	return s
+}
+
 // typed has the commands read s from standard input.
 func typed(t *testing.T, s string) {
 	t.Helper()
@@ -37,7 +49,7 @@ func typed(t *testing.T, s string) {
 
 func TestAccountsAreKeptOnTheCommandLineAndPasswordsAreNoFlag(t *testing.T) {
 	ctx := context.Background()
-	s := settings{DataDir: t.TempDir()}
+	s := system(t)
 	const password = "correct horse battery staple"
 	typed(t, password+"\n")
 	if err := (&userAddCmd{Name: "Vera", Role: []string{"reviewer"}, settings: s}).Run(ctx); err != nil {
@@ -105,7 +117,7 @@ func TestAccountsAreKeptOnTheCommandLineAndPasswordsAreNoFlag(t *testing.T) {
 
 func TestACaseIsDecidedFromTheCommandLine(t *testing.T) {
 	ctx := context.Background()
-	s := settings{DataDir: t.TempDir()}
+	s := system(t)
 	store, err := s.openStore(ctx)
 	if err != nil {
 		t.Fatal(err)
