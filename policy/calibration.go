@@ -191,7 +191,7 @@ func (c Calibration) threshold(target float64) (float64, error) {
 		supported := p.TargetFMR*float64(c.Data.Pairs) >= 3
 		if p.TargetFMR == target {
 			if !supported {
-				return 0, fmt.Errorf("%w: target_fmr %g needs %.0f pairs of different people (rule of 3), calibration %s has %d; measure more people or name a target of at least %.1g",
+				return 0, fmt.Errorf("%w: target_fmr %g needs %.0f pairs of different people (rule of 3), calibration %s has %d; measure more people or name a target of at least %.2g",
 					ErrCalibration, target, math.Ceil(3/target), c.Name, c.Data.Pairs, 3/float64(c.Data.Pairs))
 			}
 			return p.Threshold, nil
