@@ -162,7 +162,7 @@ func (w *tusWriter) finish(r *http.Request) {
 			p = newProblem(client.CodeInternal, "")
 		}
 		if p.Code == client.CodeBusy {
-			p.after(2 * time.Second)
+			p = p.after(2 * time.Second)
 		}
 	}
 	w.Header().Del("Content-Length")
