@@ -144,8 +144,9 @@ func flatten(m *gocv.Mat) bool {
 // 15 pixels a millimetre, 44 of 93 fields were read as they are, 74 enlarged by
 // half and 86 sharpened as well.
 func enlarge(m *gocv.Mat) (float64, error) {
-	const factor, most = 1.5, 2200
-	k := min(factor, most/float64(max(m.Cols(), m.Rows())))
+	const factor, most, wanted, limit = 1.5, 2200, 1800, 3
+	side := float64(max(m.Cols(), m.Rows()))
+	k := min(max(factor, wanted/side), most/side, limit)
 	if k <= 1.05 {
 		return 1, nil
 	}

@@ -149,7 +149,8 @@ func choose(rows [][]Word, class string) *Template {
 		case len(found) >= 3 || len(t.tagged(rows)) < 3:
 			score -= 2
 		default:
-			score += 2
+			// Less than a title: other forms number their fields, too.
+			score += 1
 		}
 		if score > most {
 			best, most = t, score
