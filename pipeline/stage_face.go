@@ -219,7 +219,11 @@ func runLiveness(ctx context.Context, r *run) ([]policy.Finding, error) {
 	if err != nil {
 		return nil, &stageError{"liveness", err}
 	}
-	return []policy.Finding{f}, nil
+	if r.engines.Faces == nil {
+		return []policy.Finding{f}, nil
+	}
+	burst, err := runBurst(ctx, r, p)
+	return append([]policy.Finding{f}, burst...), err
 }
 
 func livenessFinding(e *Engines, m gocv.Mat, main face.Face) (policy.Finding, error) {
