@@ -9,7 +9,7 @@ RUN make build && dist/proofline models fetch --dir /models
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      ca-certificates tesseract-ocr-eng libtesseract5 liblept5 libzxing2 libheif1 \
+      ca-certificates tesseract-ocr-eng tesseract-ocr-script-latn libtesseract5 liblept5 libzxing2 libheif1 \
       libopencv-core406 libopencv-imgproc406 libopencv-imgcodecs406 libopencv-dnn406 \
       libopencv-objdetect406 libopencv-calib3d406 libopencv-features2d406 libopencv-photo406 \
     && rm -rf /var/lib/apt/lists/* \

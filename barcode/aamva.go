@@ -320,7 +320,6 @@ func unglue(s string) []string {
 	return append(out, s[start:])
 }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
 
 // isID: mandatory and optional elements begin with D, those of learners'

@@ -86,7 +86,7 @@ func TestTheImageHasTheLibrariesThatTheBinaryLinks(t *testing.T) {
 			t.Errorf("the image lacks OpenCV's %s", m[1])
 		}
 	}
-	for _, p := range []string{"libtesseract5", "liblept5", "libzxing2", "libheif1", "tesseract-ocr-eng"} {
+	for _, p := range []string{"libtesseract5", "liblept5", "libzxing2", "libheif1", "tesseract-ocr-eng", "tesseract-ocr-script-latn"} {
 		if !slices.Contains(strings.Fields(image), p) {
 			t.Errorf("the image lacks %s", p)
 		}

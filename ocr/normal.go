@@ -123,7 +123,7 @@ func parseSex(text string) (string, bool) {
 		}
 	}
 	// A lone letter that is not one of ICAO's is more likely a misread one.
-	if len(words) == 1 && len(words[0]) == 1 && strings.Contains("nzh", words[0]) {
+	if len(words) == 1 && slices.Contains([]string{"n", "z", "h"}, words[0]) {
 		return "", false
 	}
 	return first, true

@@ -48,9 +48,9 @@ func (r *run) burstFile(ctx context.Context) (*liveness.BurstFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", burstKind, err)
 	}
-	f, err := liveness.ParseBurst(b)
-	if err != nil {
-		r.refused[burstKind] = "capture.burst_unusable"
+	f, broken := liveness.ParseBurst(b)
+	if broken != nil {
+		r.refused[burstKind] = "capture.burst_unusable" // a finding, not an error
 		return nil, nil
 	}
 	return &f, nil
