@@ -48,12 +48,19 @@ func (r *run) burstFile(ctx context.Context) (*liveness.BurstFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", burstKind, err)
 	}
-	f, broken := liveness.ParseBurst(b)
-	if broken != nil {
-		r.refused[burstKind] = "capture.burst_unusable" // a finding, not an error
+	f, ok := parsedBurst(b)
+	if !ok {
+		r.refused[burstKind] = "capture.burst_unusable"
 		return nil, nil
 	}
 	return &f, nil
+}
+
+// parsedBurst reads the container. What is wrong with a broken one is the
+// sender's to know; here it is a photo to take again.
+func parsedBurst(b []byte) (liveness.BurstFile, bool) {
+	f, err := liveness.ParseBurst(b)
+	return f, err == nil
 }
 
 // burstFrames decodes the frames. A frame that is no picture ends the burst: ok
