@@ -148,7 +148,7 @@ func (v *Vault) checkBlobs(ctx context.Context, region string, c Class, opt Chec
 		opt.Seen()
 		return v.checkBlob(ctx, region, i, opt, rep)
 	}
-	if w, ok := blobs.(walker); ok {
+	if w, ok := as[walker](blobs); ok {
 		return w.Walk(ctx, prefix, visit)
 	}
 	after := ""

@@ -204,9 +204,9 @@ func (v *Vault) Protect(ctx context.Context, session string, on bool) error {
 		if err != nil {
 			return fmt.Errorf("protect evidence of session %s: %w", session, err)
 		}
-		p, ok := blobs.(interface {
+		p, ok := as[interface {
 			Protect(ctx context.Context, key string, on bool) error
-		})
+		}](blobs)
 		if !ok {
 			continue
 		}

@@ -35,7 +35,7 @@ func PutLocked(ctx context.Context, to Blobs, key string, b []byte, until time.T
 	if len(b) > MaxCopyBytes {
 		return false, fmt.Errorf("store locked blob %s: %d bytes exceed %d", key, len(b), MaxCopyBytes)
 	}
-	if l, ok := locker(to); ok {
+	if l, ok := as[Locker](to); ok {
 		return l.PutLocked(ctx, key, b, until)
 	}
 	return false, to.Put(ctx, key, bytes.NewReader(b), int64(len(b)))
@@ -43,7 +43,7 @@ func PutLocked(ctx context.Context, to Blobs, key string, b []byte, until time.T
 
 // Versions reads every file under prefix, with all that was kept of it.
 func Versions(ctx context.Context, from Blobs, prefix string) iter.Seq2[[]byte, error] {
-	if l, ok := locker(from); ok {
+	if l, ok := as[Locker](from); ok {
 		return l.Versions(ctx, prefix)
 	}
 	return func(yield func([]byte, error) bool) {
@@ -66,20 +66,6 @@ func Versions(ctx context.Context, from Blobs, prefix string) iter.Seq2[[]byte, 
 				return
 			}
 		}
-	}
-}
-
-// locker finds the driver behind decorators.
-func locker(b Blobs) (Locker, bool) {
-	for {
-		if l, ok := b.(Locker); ok {
-			return l, true
-		}
-		u, ok := b.(interface{ Unwrap() Blobs })
-		if !ok {
-			return nil, false
-		}
-		b = u.Unwrap()
 	}
 }
 

@@ -82,6 +82,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 			n.log.Error("close", "error", err)
 		}
 	}()
+	n.vault = n.vault.Decorated(storageMetrics(registry, s.Storage.Concurrency))
 	if s.keepsFiles() {
 		n.disk = diskCheck(s.DataDir)
 	}

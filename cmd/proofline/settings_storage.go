@@ -15,9 +15,11 @@ import (
 )
 
 type storageSettings struct {
-	Driver  string     `help:"Where encrypted evidence lies: fs (the data directory) or s3." enum:"fs,s3" default:"fs"`
-	S3      s3Settings `embed:"" prefix:"s3."`
-	Regions []string   `help:"Places where evidence has to lie when a cell of the policy names them (residency): NAME=s3://BUCKET[/PREFIX]?endpoint=HOST:PORT&region=R[&profile=P][&path-style=true][&insecure=true] or NAME=file:///DIRECTORY. Without a profile (of the AWS credentials file) the keys of storage.s3 are used." placeholder:"NAME=URL"`
+	Driver string     `help:"Where encrypted evidence lies: fs (the data directory) or s3." enum:"fs,s3" default:"fs"`
+	S3     s3Settings `embed:"" prefix:"s3."`
+	// Concurrency bounds one process; a burst of uploads waits here.
+	Concurrency int      `help:"Requests to evidence storage that one process has open at once; more wait." default:"64"`
+	Regions     []string `help:"Places where evidence has to lie when a cell of the policy names them (residency): NAME=s3://BUCKET[/PREFIX]?endpoint=HOST:PORT&region=R[&profile=P][&path-style=true][&insecure=true] or NAME=file:///DIRECTORY. Without a profile (of the AWS credentials file) the keys of storage.s3 are used." placeholder:"NAME=URL"`
 }
 
 type s3Settings struct {
@@ -71,6 +73,9 @@ func (s settings) validateStorage(alone bool) []error {
 		}
 	} else if !alone {
 		add("storage.driver is fs, which other machines do not see: set storage.driver to s3, or use `proofline up`")
+	}
+	if s.Storage.Concurrency < 1 {
+		add("storage.concurrency must be at least 1")
 	}
 	regions, err := s.regions()
 	if err != nil {
