@@ -41,15 +41,12 @@ func measure(t testing.TB, f *Finder, name, label string, b []byte) measured {
 		t.Fatal(err)
 	}
 	defer closeAll(fs)
-	// One scale for all photos: without a document, as if 200 mm filled the frame.
-	out.values["sharpness"] = out.values["photo.sharpness"] / 200
 	out.values["bright"] = out.values["photo.exposure_bright"]
 	if len(fs) > 0 {
 		d := &fs[0]
 		for _, m := range quality.Document(d.Rectified, d.Info(i.Mat)) {
 			out.values[m.Name] = m.Value
 		}
-		out.values["sharpness"] = out.values["document.sharpness"]
 		out.values["bright"] = out.values["document.exposure_bright"]
 	}
 	return out
@@ -168,7 +165,7 @@ func TestBlurAndGlareAreToldFromGoodOnLabelledPhotos(t *testing.T) {
 		low            bool
 		least          float64
 	}{
-		{"sharpness", "blur", true, 0.97},
+		{"photo.sharpness", "blur", true, 0.97}, // of all: a blurred document is not always found
 		{"document.glare_area", "glare", false, 0.95},
 		{"document.exposure_dark", "dark", false, 0.95},
 		{"bright", "overexposed", false, 0.95},

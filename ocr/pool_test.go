@@ -18,7 +18,7 @@ func openPool(t *testing.T, clients int) *Pool {
 	if _, err := SystemTessdata("eng"); err != nil {
 		t.Skip(err)
 	}
-	p, err := NewPool(PoolOptions{Clients: clients, MaxPixels: 1e6})
+	p, err := NewPool(PoolOptions{Clients: clients, MaxPixels: 4e6})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestPoolReadsConcurrentlyAndKeepsItsEngines(t *testing.T) {
 
 func TestImagesOutOfBoundsAreRefused(t *testing.T) {
 	p := openPool(t, 1)
-	empty, big, float := gocv.NewMat(), gocv.NewMatWithSize(1100, 1000, gocv.MatTypeCV8UC1), gocv.NewMatWithSize(10, 10, gocv.MatTypeCV32F)
+	empty, big, float := gocv.NewMat(), gocv.NewMatWithSize(2100, 2000, gocv.MatTypeCV8UC1), gocv.NewMatWithSize(10, 10, gocv.MatTypeCV32F)
 	for _, m := range []gocv.Mat{empty, big, float} {
 		if _, err := p.Read(t.Context(), m, Request{}); err == nil {
 			t.Error("accepted")
