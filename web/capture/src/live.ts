@@ -21,6 +21,8 @@ const STEADY = 4;
 /** How long, and in how many looks in a row, all must be good before the photo takes itself. */
 const GOOD_MS = 400;
 const GOOD_LOOKS = 5;
+/** A reflection that is seen in some frames only is still in the photo: so many looks, 1.5 s, it counts. */
+const GLARE_LOOKS = 15;
 const OVERVIEW = 300; // px, longer side
 const WORK = 8; // px/mm at which the gate measures documents
 const TILE = { w: 320, h: 224 }; // px of that, 40 × 28 mm
@@ -56,7 +58,7 @@ export class Advisor {
   private bestAt = 0;
   private previous: Raster | null = null;
   private readonly sigmas: ({ sigma: number; ratio: number } | null)[] = [null, null, null, null];
-  private readonly glares = [0, 0, 0, 0, 0];
+  private readonly glares = new Array<number>(GLARE_LOOKS).fill(0);
   private slow: Measures = {};
   private goodSince = 0;
   private last: string | null | undefined;
@@ -121,7 +123,6 @@ export class Advisor {
     m['document.exposure_dark'] = dark(doc);
     m['document.contrast'] = contrast(doc);
     const g = measureGlare(doc);
-    // A reflection flickers with the hand: the worst of the last looks counts.
     this.glares[this.looks % this.glares.length] = g.area;
     m['document.glare_area'] = Math.max(...this.glares);
     m['document.exposure_bright'] = g.bright;
