@@ -65,7 +65,7 @@ func (a *api) timeline(ctx context.Context, in *idInput) (*timelineOutput, error
 func (a *api) withdraw(ctx context.Context, id string, by session.Actor) (*erasureOutput, error) {
 	_, err := a.deps.Store.Apply(ctx, id, session.AnyVersion, session.Event{Kind: session.ConsentWithdrawn, Actor: by}, nil)
 	if errors.Is(err, session.ErrNoTransition) {
-		err = a.deps.Store.RequestErasure(ctx, id, by, "consent_withdrawn")
+		err = a.deps.Store.RequestErasure(ctx, id, by, session.WithdrawnReason)
 	}
 	if err != nil {
 		return nil, fromError(err)

@@ -163,6 +163,8 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeIdempotencyInFlight, "").after(time.Second)
 	case errors.Is(err, session.ErrIdempotencyMismatch):
 		return newProblem(client.CodeIdempotencyMismatch, "")
+	case errors.Is(err, session.ErrHeld):
+		return newProblem(client.CodeConflict, "The session is under a legal hold: nothing of it is erased until that is lifted.")
 	case errors.Is(err, storage.ErrErased):
 		return newProblem(client.CodeErased, "")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

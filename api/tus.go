@@ -245,6 +245,10 @@ func (x *tusUpload) GetReader(context.Context) (io.ReadCloser, error) {
 // off is kept as far as it came, unless a checksum was promised for the whole.
 func (x *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
 	a, t := x.u.api, tusOf(ctx)
+	// Consent may be withdrawn, or the session sent, between two parts.
+	if p := a.mayUpload(t.session, x.up.DocumentType); p != nil {
+		return 0, t.fail(p)
+	}
 	first := make([]byte, 1)
 	if n, err := io.ReadFull(src, first); n == 0 {
 		if errors.Is(err, io.EOF) && t.sum != nil && !t.sum.fits() {

@@ -87,6 +87,10 @@ func SweepEvidence(ctx context.Context, s *session.Store, v *storage.Vault, now 
 			// The log is told in any case: the evidence is gone already.
 			err = errors.Join(err, s.Audit(ctx, audit.Entry{Actor: string(session.System) + ":sweeper", Action: "evidence.expired",
 				Session: c.Session, Refs: refs, Hashes: hashes}))
+			if err == nil && c.Class == storage.CaptureImage {
+				// A digest would still prove to whoever has the photo that it was here.
+				err = s.ForgetEvidence(ctx, c.Session)
+			}
 			if err == nil {
 				err = v.Certified(ctx, c)
 			}

@@ -190,7 +190,7 @@ func (d *Desk) keepText(ctx context.Context, cell policy.Cell, id, kind, text st
 	if err != nil {
 		return storage.Object{}, err
 	}
-	o, err := d.c.Vault.Put(ctx, storage.Ref{Session: id, Class: storage.ReviewNote, Kind: kind}, strings.NewReader(text), until)
+	o, err := d.c.Vault.Put(ctx, storage.Ref{Session: id, Class: storage.ReviewNote, Kind: kind, Region: cell.Residency}, strings.NewReader(text), until)
 	if err != nil {
 		return o, fmt.Errorf("keep note: %w", err)
 	}

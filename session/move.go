@@ -114,7 +114,7 @@ func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 		}
 	}
 	if ev.Kind == ConsentWithdrawn {
-		return tx.Enqueue(KindErase, ses.ID, ses.Attempt, "consent_withdrawn", ses.CorrelationID)
+		return tx.Enqueue(KindErase, ses.ID, ses.Attempt, WithdrawnReason, ses.CorrelationID)
 	}
 	return nil
 }

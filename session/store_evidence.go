@@ -130,6 +130,9 @@ func (s *Store) Stages(ctx context.Context, session string, attempt int) ([]Stag
 	}, "SELECT session, attempt, stage, input_hash, body, at FROM stage_results WHERE session = ? AND attempt = ? ORDER BY at, stage", session, attempt)
 }
 
+// WithdrawnReason is that of an erasure because consent was withdrawn.
+const WithdrawnReason = "consent_withdrawn"
+
 // RequestErasure queues the erasure of all evidence of a session, in whatever
 // state it is, and audits who asked. reason is a short code. It ends no open
 // session; ConsentWithdrawn does both. While the session is under legal hold the
@@ -144,7 +147,9 @@ func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, re
 		if held, err = tx.held(session); err != nil {
 			return err
 		}
-		if held {
+		// A withdrawn consent is not refused, only late: the worker waits for the hold
+		// to be lifted.
+		if held = held && reason != WithdrawnReason; held {
 			tx.Audit(audit.Entry{Actor: by.String(), Action: "evidence.erasure_refused", Session: ses.ID, Tenant: ses.Tenant,
 				Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason), "because": HeldReason}, Correlation: ses.CorrelationID})
 			return nil

@@ -60,27 +60,39 @@ func (s *Store) AuditKeys(ctx context.Context, by Actor, action string, refs map
 	return s.Audit(ctx, audit.Entry{Actor: by.String(), Action: action, Refs: refs})
 }
 
-// Secret is a sealed secret of a webhook endpoint.
+// Kinds of Secret.
+const (
+	WebhookSecret       = "webhook"       // of an endpoint
+	AuthenticatorSecret = "authenticator" // of an account
+)
+
+// Secret is a secret that the keyring sealed.
 type Secret struct {
-	Endpoint string
-	Sealed   []byte
+	Kind   string
+	ID     string // of the endpoint or account
+	Sealed []byte
 }
 
-// Secrets lists the sealed secrets of all endpoints, for a rotation.
+// Secrets lists everything that the keyring sealed besides data keys, for a
+// rotation: what it left out would be lost with the retired key.
 func (s *Store) Secrets(ctx context.Context) ([]Secret, error) {
 	return list(ctx, s, "list sealed secrets", func(r scanner) (v Secret, err error) {
-		err = r.Scan(&v.Endpoint, &v.Sealed)
+		err = r.Scan(&v.Kind, &v.ID, &v.Sealed)
 		return v, err
-	}, "SELECT id, secrets FROM webhook_endpoints WHERE secrets IS NOT NULL ORDER BY id")
+	}, `SELECT 'webhook', id, secrets FROM webhook_endpoints WHERE secrets IS NOT NULL
+		UNION ALL SELECT 'authenticator', id, totp FROM accounts WHERE totp IS NOT NULL AND length(totp) > 0 ORDER BY 1, 2`)
 }
 
 // ReplaceSecret puts a secret that was sealed again in the place of the old one,
 // unless that was changed meanwhile.
 func (s *Store) ReplaceSecret(ctx context.Context, old Secret, sealed []byte) error {
 	return s.writeApart(ctx, "replace sealed secret", func(tx *Tx) error {
-		_, err := tx.exec("UPDATE webhook_endpoints SET secrets = ? WHERE id = ? AND secrets = ?", sealed, old.Endpoint, old.Sealed)
-		if err != nil {
-			return fmt.Errorf("endpoint %s: %w", old.Endpoint, err)
+		q := "UPDATE webhook_endpoints SET secrets = ? WHERE id = ? AND secrets = ?"
+		if old.Kind == AuthenticatorSecret {
+			q = "UPDATE accounts SET totp = ? WHERE id = ? AND totp = ?"
+		}
+		if _, err := tx.exec(q, sealed, old.ID, old.Sealed); err != nil {
+			return fmt.Errorf("%s %s: %w", old.Kind, old.ID, err)
 		}
 		return nil
 	})

@@ -20,6 +20,10 @@ import (
 // totpPurpose binds sealed authenticator secrets to what they are.
 const totpPurpose = "login authenticator secret"
 
+// TOTPPurpose is the purpose of an account's sealed authenticator secret, for
+// whoever seals it again under another key.
+func TOTPPurpose(account string) string { return totpPurpose + " " + account }
+
 // Time steps as in RFC 6238; one step of clock skew either way (section 5.2).
 const (
 	totpPeriod = 30
@@ -56,7 +60,7 @@ func (d *Door) ConfirmTOTP(ctx context.Context, a session.Account, secret, code 
 	if !ok {
 		return ErrRefused
 	}
-	sealed, err := storage.SealSecret(ctx, d.c.Keyring, totpPurpose+" "+a.ID, []byte(secret))
+	sealed, err := storage.SealSecret(ctx, d.c.Keyring, TOTPPurpose(a.ID), []byte(secret))
 	if err != nil {
 		return fmt.Errorf("keep authenticator: %w", err)
 	}
@@ -77,7 +81,7 @@ func (d *Door) checkCode(ctx context.Context, account string, x session.Secrets,
 	if d.c.Keyring == nil {
 		return false, errors.New("check authenticator code: there is no keyring")
 	}
-	secret, err := storage.OpenSecret(ctx, d.c.Keyring, totpPurpose+" "+account, x.TOTP)
+	secret, err := storage.OpenSecret(ctx, d.c.Keyring, TOTPPurpose(account), x.TOTP)
 	if err != nil {
 		return false, fmt.Errorf("check authenticator code: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proofline/proofline/access/login"
 	"github.com/proofline/proofline/pipeline"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
@@ -179,14 +180,18 @@ func (h *keyHouse) reseal(ctx context.Context) (int, error) {
 		if id, _, _ := bytes.Cut(s.Sealed, []byte{0}); string(id) == h.ring.Primary() {
 			continue
 		}
-		plain, err := storage.OpenSecret(ctx, h.ring, pipeline.WebhookPurpose, s.Sealed)
-		if err != nil {
-			return n, fmt.Errorf("secret of endpoint %s: %w", s.Endpoint, err)
+		purpose := pipeline.WebhookPurpose
+		if s.Kind == session.AuthenticatorSecret {
+			purpose = login.TOTPPurpose(s.ID)
 		}
-		sealed, err := storage.SealSecret(ctx, h.ring, pipeline.WebhookPurpose, plain)
+		plain, err := storage.OpenSecret(ctx, h.ring, purpose, s.Sealed)
+		if err != nil {
+			return n, fmt.Errorf("%s secret of %s: %w", s.Kind, s.ID, err)
+		}
+		sealed, err := storage.SealSecret(ctx, h.ring, purpose, plain)
 		clear(plain)
 		if err != nil {
-			return n, fmt.Errorf("secret of endpoint %s: %w", s.Endpoint, err)
+			return n, fmt.Errorf("%s secret of %s: %w", s.Kind, s.ID, err)
 		}
 		if err := h.store.ReplaceSecret(ctx, s, sealed); err != nil {
 			return n, err

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/access"
+	"github.com/proofline/proofline/access/login"
 	"github.com/proofline/proofline/pipeline"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
@@ -42,6 +44,18 @@ func TestKeysAreRotatedWhileAServerWorksAndTheOldOneIsRetired(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := n.store.PutEndpoint(ctx, operator, session.Endpoint{Tenant: defaultTenant, URL: "https://a.example/h", Secrets: sealed}); err != nil {
+		t.Fatal(err)
+	}
+	// So does an account's second factor, which would lock it out.
+	account, err := n.store.CreateAccount(ctx, operator, session.NewAccount{Name: "eva", Roles: []access.Role{access.Reviewer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	factor, err := storage.SealSecret(ctx, n.keys, login.TOTPPurpose(account.ID), []byte("JBSWY3DPEHPK3PXP"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.store.SetTOTP(ctx, operator, account.ID, factor); err != nil {
 		t.Fatal(err)
 	}
 	stopAnnouncing := n.announceKeys(200 * time.Millisecond)
@@ -77,7 +91,7 @@ func TestKeysAreRotatedWhileAServerWorksAndTheOldOneIsRetired(t *testing.T) {
 		Moved, Secrets int
 		Unused, Behind []string
 	}
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Primary == old || r.Moved < 20 || r.Secrets != 1 || len(r.Behind) != 0 {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Primary == old || r.Moved < 20 || r.Secrets != 2 || len(r.Behind) != 0 {
 		t.Fatalf("exit %d, %v: %s %s", code, err, out, stderr)
 	}
 	if n.keys.Primary() != r.Primary {
@@ -91,7 +105,7 @@ func TestKeysAreRotatedWhileAServerWorksAndTheOldOneIsRetired(t *testing.T) {
 		t.Fatalf("%q, %v", secret, err)
 	}
 	rows := keyList(t, dir)
-	if rows[old].DataKeys != 0 || !rows[r.Primary].Primary || rows[r.Primary].DataKeys < 20 || rows[r.Primary].Secrets != 1 || rows[r.Primary].Holders != 1 {
+	if rows[old].DataKeys != 0 || !rows[r.Primary].Primary || rows[r.Primary].DataKeys < 20 || rows[r.Primary].Secrets != 2 || rows[r.Primary].Holders != 1 {
 		t.Fatalf("%+v", rows)
 	}
 	if code, _, stderr := said(t, "keys", "retire", r.Primary, "--data-dir", dir); code != 3 || !strings.Contains(stderr, "still wraps") {
@@ -101,6 +115,13 @@ func TestKeysAreRotatedWhileAServerWorksAndTheOldOneIsRetired(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	stopAnnouncing()
+	_, secrets, err := n.store.AccountByName(ctx, "eva")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := storage.OpenSecret(ctx, n.keys, login.TOTPPurpose(account.ID), secrets.TOTP); err != nil || string(f) != "JBSWY3DPEHPK3PXP" {
+		t.Fatalf("the second factor was lost: %v", err)
+	}
 	for _, s := range people {
 		if text, err := s.read(n); err != nil || text != "photo" {
 			t.Fatalf("%q, %v", text, err)
