@@ -15,7 +15,7 @@ FUZZTIME ?= 10s
 BUILDFLAGS ?=
 # Packages whose tests run a second time under the race detector: those with
 # goroutines and no vision, where it finds something in reasonable time.
-RACE ?= ./models ./policy/... ./mrz ./calibrate/... ./audit/... ./session/... ./storage/... ./webhook/... ./web/... ./internal/testserver
+RACE ?= ./api ./models ./policy/... ./mrz ./calibrate/... ./audit/... ./session/... ./storage/... ./webhook/... ./web/... ./internal/testserver
 
 .PHONY: help
 help: ## list the targets

@@ -51,8 +51,11 @@ type uploads struct {
 type tusRequest struct {
 	session *session.Session
 	sum     *checksum
-	expires time.Time // of the upload, for Upload-Expires
-	problem *problem  // what the store found wrong
+	expires time.Time     // of the upload, for Upload-Expires
+	problem *problem      // what the store found wrong
+	reading chan struct{} // closed when the body is about to be read
+	started sync.Once
+	done    chan struct{} // closed when the request was answered
 }
 
 type tusKey struct{}
@@ -68,7 +71,7 @@ func (a *api) registerUploads(r chi.Router, h huma.API) {
 	composer := handler.NewStoreComposer()
 	composer.UseCore(u)
 	composer.UseTerminater(u)
-	memorylocker.New().UseIn(composer)
+	composer.UseLocker(gentleLocker{memorylocker.New()})
 	tus, err := handler.NewUnroutedHandler(handler.Config{
 		StoreComposer: composer, BasePath: strings.TrimRight(a.deps.PublicURL, "/") + uploadsPath + "/",
 		MaxSize: a.limits.PhotoBytes, DisableDownload: true, DisableConcatenation: true,
@@ -123,7 +126,7 @@ func (u *uploads) around(next http.Handler) http.Handler {
 		rec := recordOf(ctx)
 		rec.actor, rec.session = token.ID, token.Session
 		ctx = context.WithValue(ctx, tokenOf{}, token)
-		t := &tusRequest{}
+		t := &tusRequest{reading: make(chan struct{}), done: make(chan struct{})}
 		if t.session, err = a.mine(ctx); err != nil {
 			writeProblem(w, r, unread(w, fromError(err)))
 			return
@@ -137,10 +140,42 @@ func (u *uploads) around(next http.Handler) http.Handler {
 			r.Body = &boundedBody{ReadCloser: r.Body, until: time.Now().Add(limit)}
 		}
 		tw := &tusWriter{ResponseWriter: w, request: t}
-		next.ServeHTTP(tw, r.WithContext(context.WithValue(ctx, tusKey{}, t)))
+		// A connection that breaks shows itself in the body. Were it to end the
+		// context too, tusd would look at fields that the request still writes.
+		ctx, end := context.WithCancel(context.WithoutCancel(context.WithValue(ctx, tusKey{}, t)))
+		next.ServeHTTP(tw, r.WithContext(ctx))
+		close(t.done)
+		end()
 		tw.finish(r)
 	})
 }
+
+// gentleLocker lets a request take an upload from another, for a phone that came
+// back before the server saw its old connection break. The other is asked to stop
+// only once it reads its body: tusd sets that without a lock.
+type gentleLocker struct{ handler.Locker }
+
+func (l gentleLocker) NewLock(id string) (handler.Lock, error) {
+	lock, err := l.Locker.NewLock(id)
+	return gentleLock{lock}, err
+}
+
+type gentleLock struct{ inner handler.Lock }
+
+func (l gentleLock) Lock(ctx context.Context, stop func()) error {
+	t := tusOf(ctx)
+	return l.inner.Lock(ctx, func() {
+		go func() {
+			select {
+			case <-t.reading:
+				stop()
+			case <-t.done:
+			}
+		}()
+	})
+}
+
+func (l gentleLock) Unlock() error { return l.inner.Unlock() }
 
 // mayCreate is asked before an upload is created, and says what it is.
 func (u *uploads) mayCreate(hook handler.HookEvent) (handler.HTTPResponse, handler.FileInfoChanges, error) {
@@ -245,6 +280,7 @@ func (x *tusUpload) GetReader(context.Context) (io.ReadCloser, error) {
 // off is kept as far as it came, unless a checksum was promised for the whole.
 func (x *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
 	a, t := x.u.api, tusOf(ctx)
+	t.started.Do(func() { close(t.reading) })
 	// Consent may be withdrawn, or the session sent, between two parts.
 	if p := a.mayUpload(t.session, x.up.DocumentType); p != nil {
 		return 0, t.fail(p)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -100,15 +101,39 @@ type tusWriter struct {
 	request *tusRequest
 	status  int
 	text    bytes.Buffer
+
+	mu       sync.Mutex
+	cut      bool // another request took the upload over
+	answered bool
 }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *tusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// SetReadDeadline is how tusd stops a request that reads its body, from another
+// goroutine and perhaps late: the connection may serve the next request by then.
+// net/http takes a deadline that passes for a client that left, also in requests
+// to come, so a connection that was stopped is not used again.
+func (w *tusWriter) SetReadDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.answered {
+		return nil
+	}
+	w.cut = w.cut || !t.After(time.Now())
+	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(t)
+}
+
 // WriteHeader is part of http.ResponseWriter.
 func (w *tusWriter) WriteHeader(status int) {
 	if w.status != 0 {
 		return
+	}
+	w.mu.Lock()
+	w.answered = true
+	w.mu.Unlock()
+	if w.cut {
+		w.Header().Set("Connection", "close")
 	}
 	w.status = status
 	if status >= 400 {
