@@ -120,3 +120,17 @@ func HashSecret(prefix, s string) ([]byte, error) {
 	h := sha256.Sum256([]byte(s))
 	return h[:], nil
 }
+
+// idTime is the time in an id, or in the leading characters of one: those that
+// are missing are taken for fill.
+func idTime(id, fill string) (time.Time, error) {
+	_, body, ok := strings.Cut(id, "_")
+	if !ok || len(body) > idLen {
+		return time.Time{}, fmt.Errorf("%w: not an id", ErrInvalid)
+	}
+	raw, err := crockford.DecodeString(body + strings.Repeat(fill, idLen-len(body)))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: not an id", ErrInvalid)
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(raw) >> 16)).UTC(), nil
+}
