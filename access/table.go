@@ -81,6 +81,9 @@ const (
 	EvidenceApprove Permission = "evidence.approve"
 	EvidenceOpen    Permission = "evidence.open"
 
+	PolicyRead Permission = "policy.read"
+	PolicyEdit Permission = "policy.edit"
+
 	HoldRead  Permission = "hold.read"
 	HoldPlace Permission = "hold.place"
 
@@ -130,13 +133,16 @@ var table = []Row{
 	{EvidenceApprove, "approve or end somebody else's grant", []Role{Reviewer, PrivacyOfficer}},
 	{EvidenceOpen, "open pictures and fields under one's own valid grant", []Role{Reviewer, PrivacyOfficer}},
 
-	{HoldRead, "see legal holds", []Role{Auditor, PrivacyOfficer}},
+	{PolicyRead, "see policies, their history and how thresholds do on past cases", []Role{Reviewer, Operator, Auditor, Admin}},
+	{PolicyEdit, "propose and activate policies", []Role{Operator}},
+
+	{HoldRead, "see legal holds, what retention is due and what was erased", []Role{Auditor, PrivacyOfficer}},
 	{HoldPlace, "place and lift legal holds", []Role{PrivacyOfficer}},
 
-	{AuditRead, "read the timeline of a case in the audit log", []Role{Auditor, PrivacyOfficer}},
-	{FiguresRead, "read the server's metrics", []Role{Operator, Auditor, Admin}},
-	{QueueRead, "see the queues' page", []Role{Operator, Admin}},
-	{QueueManage, "pause queues, run and delete tasks", []Role{Operator}},
+	{AuditRead, "search the audit log, read the timeline of a case in it, verify it", []Role{Auditor, PrivacyOfficer}},
+	{FiguresRead, "read the server's metrics and figures", []Role{Operator, Auditor, Admin}},
+	{QueueRead, "see the queues, dead letters and webhooks", []Role{Operator, Admin}},
+	{QueueManage, "pause queues, run and delete tasks, deliver webhooks again", []Role{Operator}},
 	{AccountsRead, "see accounts and their roles", []Role{Auditor, Admin}},
 	{AccountsEdit, "add, disable and change accounts", []Role{Admin}},
 }

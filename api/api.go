@@ -108,6 +108,9 @@ type Deps struct {
 	Store  Store
 	Vault  Vault
 	Policy *policy.Policy // for new sessions
+	// Current is the policy for new sessions where it can change while the server
+	// runs. nil: always Policy.
+	Current func() *policy.Policy
 	// PolicyOf finds the policy that a session was created under, by its hash.
 	// nil: only Policy is known.
 	PolicyOf func(ctx context.Context, hash string) (*policy.Policy, error)
@@ -169,6 +172,9 @@ func New(d Deps) http.Handler {
 	}
 	if a.now == nil {
 		a.now = time.Now
+	}
+	if a.deps.Current == nil {
+		a.deps.Current = func() *policy.Policy { return d.Policy }
 	}
 	if a.deps.PolicyOf == nil {
 		a.deps.PolicyOf = func(_ context.Context, hash string) (*policy.Policy, error) {

@@ -168,7 +168,8 @@ func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput
 // to repeat after a crash in between.
 func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*session.Session, error) {
 	key, b := apiKey(ctx), in.Body
-	cell := a.deps.Policy.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals})
+	rules := a.deps.Current() // once: it can change at any time
+	cell := rules.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals})
 	if !cell.Accepts(b.DocumentType) && b.DocumentType != "" {
 		p := newProblem(client.CodeInvalidRequest, "The policy accepts no such document.")
 		p.Errors = []client.Fault{{Location: "body.document_type", Message: "accepted here: " + strings.Join(cell.Documents, ", ")}}
@@ -188,7 +189,7 @@ func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*
 	}
 	by := session.Actor{Role: session.Service, ID: key.ID}
 	ses, err := a.deps.Store.Create(ctx, session.New{
-		Tenant: key.Tenant, PolicyName: a.deps.Policy.Name, PolicyVersion: a.deps.Policy.Version, PolicyHash: a.deps.Policy.Hash(),
+		Tenant: key.Tenant, PolicyName: rules.Name, PolicyVersion: rules.Version, PolicyHash: rules.Hash(),
 		Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals,
 		ExternalRef: b.ExternalRef, Locale: b.Locale, MaxAttempts: attempts, TTL: ttl,
 		Actor: by, IdempotencyKey: unique,

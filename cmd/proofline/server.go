@@ -92,13 +92,13 @@ func (s settings) run(ctx context.Context, r roles) error {
 	}
 	defer stopTracing()
 	archive := newArchive(n.store, s.DataDir)
-	current, err := s.current(ctx, archive)
+	live, err := s.live(ctx, n, archive)
 	if err != nil {
 		return err
 	}
-	if err := checkResidency(current, n.vault); err != nil {
-		return err
-	}
+	current := live.Current()
+	stopCounting := n.countFigures()
+	defer stopCounting()
 	if s.keyStoreDSN() == "" {
 		n.log.Warn("data keys are in the session store's own database: its backups can bring erased evidence back until they are deleted; set keys.store")
 	}
@@ -167,10 +167,12 @@ func (s settings) run(ctx context.Context, r roles) error {
 		n.log.Info("stopping")
 		return nil
 	}
-	return s.serve(ctx, n, current, archive, engines, queue, registry, wake)
+	stopFollowing := live.follow(n)
+	defer stopFollowing()
+	return s.serve(ctx, n, live, archive, engines, queue, registry, wake)
 }
 
-func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, archive *archive, engines *pipeline.Engines, queue *pipeline.Queue, registry *prometheus.Registry, wake func()) error {
+func (s settings) serve(ctx context.Context, n *node, live *livePolicy, archive *archive, engines *pipeline.Engines, queue *pipeline.Queue, registry *prometheus.Registry, wake func()) error {
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -195,7 +197,7 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, ar
 	stopExpiring := n.expireAccess()
 	defer stopExpiring()
 	handler := api.New(api.Deps{
-		Store: n.store, Vault: n.vault, Policy: current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(s.Capture.EmbedOrigins...),
+		Store: n.store, Vault: n.vault, Policy: live.Current(), Current: live.Current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(s.Capture.EmbedOrigins...),
 		Gate: func(ctx context.Context, cell policy.Cell, kind string, photo []byte) (policy.GateAnswer, error) {
 			return pipeline.GateIn(ctx, engines, cell, kind, photo)
 		},
@@ -215,6 +217,7 @@ func (s settings) serve(ctx context.Context, n *node, current *policy.Policy, ar
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
+	current := live.Current()
 	n.log.Info("serving", "address", public, "policy", current.Name, "policy_version", current.Version)
 	select {
 	case err := <-done:

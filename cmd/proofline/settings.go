@@ -124,10 +124,16 @@ func (e engineSettings) policyText() ([]byte, error) {
 			return nil, fmt.Errorf("read policy: %w", err)
 		}
 	}
+	return e.calibrated(text)
+}
+
+// calibrated writes the calibration of its targets into a policy's text.
+func (e engineSettings) calibrated(text []byte) ([]byte, error) {
 	if !bytes.Contains(text, []byte("target_fmr")) {
 		return text, nil
 	}
 	var calibration []byte
+	var err error
 	if e.Policy.Calibration != "" {
 		calibration, err = readPolicyFile(e.Policy.Calibration)
 	} else {
