@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -15,7 +16,7 @@ func (ev *Event) check() error {
 	if ev.Actor.Role == "" {
 		return fmt.Errorf("%w: event without an actor", ErrInvalid)
 	}
-	if err := checkField(ev.Actor.ID); err != nil {
+	if err := errors.Join(checkField(ev.Actor.ID), checkField(ev.Device)); err != nil {
 		return err
 	}
 	decides := slices.Contains([]EventKind{Approve, Reject, Refer, RequestResubmission}, ev.Kind)

@@ -35,6 +35,9 @@ var errClosed = errors.New("store is closed")
 
 // write runs fn in a transaction and returns once it is committed, or failed.
 func (s *Store) write(ctx context.Context, doing string, fn func(*Tx) error) error {
+	if tx := s.simulating(ctx); tx != nil {
+		return tx.step(doing, fn)
+	}
 	j := &job{ctx: ctx, fn: fn, result: make(chan error, 1)}
 	select {
 	case s.batches <- j:
@@ -54,7 +57,7 @@ func (s *Store) write(ctx context.Context, doing string, fn func(*Tx) error) err
 // writeApart is write for what leaves no audit entry and is right statement by
 // statement: on PostgreSQL each commits by itself.
 func (s *Store) writeApart(ctx context.Context, doing string, fn func(*Tx) error) error {
-	if !s.postgres {
+	if !s.postgres || s.simulating(ctx) != nil {
 		return s.write(ctx, doing, fn)
 	}
 	err := fn(&Tx{s: s, ctx: ctx, db: s.wdb, Now: s.clock(), trace: traceparent(ctx)})

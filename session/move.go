@@ -50,6 +50,9 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 		ses.Attempt++
 		ses.SubmittedAt = fromMicros(0)
 	}
+	if ev.Device != "" {
+		ses.Device = ev.Device
+	}
 	switch {
 	case ev.Kind == ConsentGiven:
 		c := *ev.Consent
@@ -70,9 +73,9 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 	}
 	// One row: it was read under its lock, with this version.
 	err = tx.laterRows("move session", 1, `UPDATE sessions SET state = ?, version = ?, attempt = ?, consent = ?, decision = ?,
-		updated_at = ?, expires_at = ?, submitted_at = ? WHERE id = ? AND version = ?`,
+		updated_at = ?, expires_at = ?, submitted_at = ?, device = ? WHERE id = ? AND version = ?`,
 		ses.State, ses.Version, ses.Attempt, consent, decision,
-		micros(ses.UpdatedAt), micros(ses.ExpiresAt), micros(ses.SubmittedAt), ses.ID, version)
+		micros(ses.UpdatedAt), micros(ses.ExpiresAt), micros(ses.SubmittedAt), ses.Device, ses.ID, version)
 	if err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 	case ev.Kind == ConsentGiven:
 		e.Hashes = map[string]string{"consent_text": ev.Consent.TextHash}
 	}
-	tx.Audit(e)
+	tx.Audit(ses.marked(e))
 	tx.moves = append(tx.moves, Move{From: from, To: ses.State, Event: ev.Kind, By: ev.Actor.Role})
 	if t.Notice == "" {
 		return nil

@@ -27,6 +27,13 @@ type Session struct {
 	// Signals are the risk signals stated at creation.
 	Signals policy.Signals `json:"signals,omitempty"`
 
+	// Simulated: the case was made up by `proofline demo-data`. Nobody was in
+	// front of a camera, and nothing of it is sent anywhere.
+	Simulated bool `json:"simulated,omitempty"`
+	// Device is the class of the device of the present attempt: phone, tablet,
+	// desktop; empty where it is not known.
+	Device string `json:"device,omitempty"`
+
 	CorrelationID string `json:"correlation_id"`
 	// ExternalRef is the relying service's own opaque id for the case.
 	ExternalRef string `json:"external_ref,omitempty"`
@@ -58,6 +65,9 @@ func (s *Session) ContextFor(documentType string) policy.Context {
 
 // New is what Create needs. Tenant and the policy fields are required.
 type New struct {
+	// ID is one of Store.NewID, for a caller who chooses the policy by it; made
+	// when empty.
+	ID                                    string
 	Tenant                                string
 	PolicyName, PolicyVersion, PolicyHash string
 	Segment, Jurisdiction, DocumentType   string
@@ -105,6 +115,8 @@ type Event struct {
 	Consent  *Consent          // with ConsentGiven
 	Decision *policy.Decision  // with Approve, Reject, Refer, RequestResubmission
 	Basis    *Basis            // with a worker's decision
+	Device   string            // with StartCapture, ConsentGiven: the class of the person's device
+	Triage   *policy.Triage    // with Refer: where in the review queue; nil: the defaults
 }
 
 // Decided makes the event for a decision: its outcome names the kind.

@@ -12,7 +12,12 @@ import (
 
 // Audit adds an entry to the transaction's audit entries. Seq and Time are set
 // by the store.
-func (tx *Tx) Audit(e audit.Entry) { tx.entries = append(tx.entries, e) }
+func (tx *Tx) Audit(e audit.Entry) {
+	if tx.simulated {
+		e = tx.mark(e)
+	}
+	tx.entries = append(tx.entries, e)
+}
 
 // appendAudit gives the batch's entries their places in the log, last thing
 // before the commit, so that the head is locked for as short as can be.
@@ -26,7 +31,9 @@ func (tx *Tx) appendAudit() error {
 	}
 	var entries, nodes []any
 	for _, e := range tx.entries {
-		e.Seq, e.Time = f.Size(), tx.Now
+		if e.Seq = f.Size(); e.Time.IsZero() {
+			e.Time = tx.Now
+		}
 		b, err := e.Canonical()
 		if err != nil {
 			return err

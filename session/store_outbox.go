@@ -78,9 +78,13 @@ func (tx *Tx) Enqueue(kind OutboxKind, session string, attempt int, ref, correla
 		conflict = `DO UPDATE SET state = 'pending', tries = outbox.tries + 1, available_at = excluded.available_at,
 			updated_at = excluded.updated_at WHERE outbox.state IN ('done', 'dead')`
 	}
+	due := tx.Now
+	if tx.simulated {
+		due = tx.s.clock().Add(simulatedLead)
+	}
 	return tx.later("enqueue "+string(kind), "INSERT INTO outbox ("+outboxColumns+") VALUES ("+marks(13)+") ON CONFLICT (kind, session, attempt, ref) "+conflict,
 		tx.s.ids.next(OutboxPrefix, tx.Now), kind, session, attempt, ref, correlation, tx.trace, Pending, 0, "",
-		micros(tx.Now), micros(tx.Now), micros(tx.Now))
+		micros(due), micros(tx.Now), micros(tx.Now))
 }
 
 // Pending returns rows that are due, oldest first.

@@ -185,7 +185,7 @@ func (s *Store) ReleaseReview(ctx context.Context, account, session string) erro
 }
 
 func reviewEntry(ses *Session, account, action string) audit.Entry {
-	return audit.Entry{Actor: Actor{Role: Reviewer, ID: account}.String(), Action: action, Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID}
+	return ses.marked(audit.Entry{Actor: Actor{Role: Reviewer, ID: account}.String(), Action: action, Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID})
 }
 
 // Ballot is a vote to be cast.
@@ -258,7 +258,7 @@ func (s *Store) CastVote(ctx context.Context, b Ballot) (ses *Session, settled b
 		if v.Overrides {
 			e.Refs["overrides"] = "true"
 		}
-		tx.Audit(e)
+		tx.Audit(ses.marked(e))
 		var agree int
 		if err := tx.row("SELECT COUNT(*) FROM review_votes WHERE session = ? AND attempt = ? AND outcome = ?", ses.ID, ses.Attempt, v.Outcome).Scan(&agree); err != nil {
 			return err

@@ -16,22 +16,22 @@ import (
 
 const sessionColumns = `id, tenant, state, version, attempt, max_attempts, policy_name, policy_version, policy_hash,
 	segment, jurisdiction, document_type, correlation_id, external_ref, locale, consent, decision,
-	ttl, created_at, updated_at, expires_at, submitted_at, signals`
+	ttl, created_at, updated_at, expires_at, submitted_at, signals, simulated, device`
 
 func scanSession(r scanner) (*Session, error) {
 	var s Session
 	var consent, decision, signals string
-	var ttl, created, updated, expires, submitted int64
+	var ttl, created, updated, expires, submitted, simulated int64
 	err := r.Scan(&s.ID, &s.Tenant, &s.State, &s.Version, &s.Attempt, &s.MaxAttempts, &s.PolicyName, &s.PolicyVersion, &s.PolicyHash,
 		&s.Segment, &s.Jurisdiction, &s.DocumentType, &s.CorrelationID, &s.ExternalRef, &s.Locale, &consent, &decision,
-		&ttl, &created, &updated, &expires, &submitted, &signals)
+		&ttl, &created, &updated, &expires, &submitted, &signals, &simulated, &s.Device)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.ttl = time.Duration(ttl) * time.Microsecond
+	s.ttl, s.Simulated = time.Duration(ttl)*time.Microsecond, simulated != 0
 	s.CreatedAt, s.UpdatedAt = fromMicros(created), fromMicros(updated)
 	s.ExpiresAt, s.SubmittedAt = fromMicros(expires), fromMicros(submitted)
 	if consent != "" {
@@ -84,6 +84,11 @@ func (n *New) check() error {
 	case n.Actor.Role == "":
 		return fmt.Errorf("%w: actor is missing", ErrInvalid)
 	}
+	if n.ID != "" {
+		if _, err := ParseID(SessionPrefix, n.ID); err != nil {
+			return err
+		}
+	}
 	for _, f := range []string{n.Tenant, n.PolicyName, n.PolicyVersion, n.PolicyHash, n.Segment, n.Jurisdiction, n.DocumentType,
 		n.CorrelationID, n.ExternalRef, n.Locale, n.Actor.ID, n.IdempotencyKey} {
 		if err := checkField(f); err != nil {
@@ -104,6 +109,9 @@ func checkField(f string) error {
 	return nil
 }
 
+// NewID makes an id for New.ID.
+func (s *Store) NewID() string { return s.ids.next(SessionPrefix, s.clock()) }
+
 // Create starts a session.
 func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 	if err := n.check(); err != nil {
@@ -111,13 +119,16 @@ func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 	}
 	var out *Session
 	err := s.write(ctx, "create session", func(tx *Tx) error {
-		id := s.ids.next(SessionPrefix, tx.Now)
+		id := n.ID
+		if id == "" {
+			id = s.ids.next(SessionPrefix, tx.Now)
+		}
 		ses := &Session{
 			ID: id, Tenant: n.Tenant, State: Initiated, Version: 1, Attempt: 1, MaxAttempts: n.MaxAttempts,
 			PolicyName: n.PolicyName, PolicyVersion: n.PolicyVersion, PolicyHash: n.PolicyHash,
 			Segment: n.Segment, Jurisdiction: n.Jurisdiction, DocumentType: n.DocumentType, Signals: n.Signals,
 			CorrelationID: n.CorrelationID, ExternalRef: n.ExternalRef, Locale: n.Locale,
-			CreatedAt: tx.Now, UpdatedAt: tx.Now, ExpiresAt: tx.Now.Add(n.TTL), ttl: n.TTL,
+			CreatedAt: tx.Now, UpdatedAt: tx.Now, ExpiresAt: tx.Now.Add(n.TTL), ttl: n.TTL, Simulated: tx.simulated,
 		}
 		if ses.CorrelationID == "" {
 			ses.CorrelationID = strings.TrimPrefix(id, SessionPrefix)
@@ -131,11 +142,11 @@ func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 			signals = string(b)
 		}
 		key := sql.NullString{String: n.IdempotencyKey, Valid: n.IdempotencyKey != ""}
-		rows, err := tx.exec(`INSERT INTO sessions (`+sessionColumns+`, idempotency_key) VALUES (`+marks(24)+`)
+		rows, err := tx.exec(`INSERT INTO sessions (`+sessionColumns+`, idempotency_key) VALUES (`+marks(26)+`)
 			ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`,
 			id, n.Tenant, Initiated, 1, 1, n.MaxAttempts, n.PolicyName, n.PolicyVersion, n.PolicyHash,
 			n.Segment, n.Jurisdiction, n.DocumentType, ses.CorrelationID, n.ExternalRef, n.Locale, "", "",
-			n.TTL.Microseconds(), micros(tx.Now), micros(tx.Now), micros(ses.ExpiresAt), 0, signals, key)
+			n.TTL.Microseconds(), micros(tx.Now), micros(tx.Now), micros(ses.ExpiresAt), 0, signals, smallint(tx.simulated), "", key)
 		if err != nil {
 			return err
 		}

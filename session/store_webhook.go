@@ -137,7 +137,7 @@ func (tx *Tx) announce(ses *Session, from State, notice string, codes []string) 
 	if err != nil {
 		return fmt.Errorf("encode webhook event: %w", err)
 	}
-	enabled, err := tx.endpoints(ses.Tenant)
+	enabled, err := tx.receivers(ses)
 	if err != nil {
 		return err
 	}

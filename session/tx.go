@@ -31,6 +31,8 @@ type Tx struct {
 	trace    string // traceparent of the write that runs
 	moves    []Move
 	ends     map[string][]Endpoint // enabled ones by tenant, as read in this transaction
+	// simulated: what runs is Store.Simulate, see simulate.go.
+	simulated bool
 }
 
 type querier interface {
