@@ -60,7 +60,7 @@ type Store interface {
 
 	Timeline(ctx context.Context, id string) ([]audit.Entry, error)
 	ListObjects(ctx context.Context, id string, c storage.Class) ([]storage.Object, error)
-	AttributesRead(ctx context.Context, by session.Actor, ses *session.Session) error
+	AttributesRead(ctx context.Context, by session.Actor, id string) error
 	Grant(ctx context.Context, id string) (session.Grant, error)
 	UseGrant(ctx context.Context, account, id, ses, object, kind string) (session.Grant, error)
 	PlaceHold(ctx context.Context, by session.Actor, id, reason, matter string) (session.Hold, error)

@@ -249,10 +249,13 @@ func certificateOf(ref string) (class string, ok bool) {
 // certificate.
 func (a *api) fromEvidence(ctx context.Context, id string, err error) *problem {
 	p := fromError(err)
-	if p.Code != client.CodeErased {
+	if p.Code != client.CodeErased && p.Code != client.CodeWithdrawn {
 		return p
 	}
 	if s, serr := a.evidenceState(ctx, id); serr == nil && s != nil {
+		if p.Code == client.CodeWithdrawn && s.ErasedAt != nil {
+			p = newProblem(client.CodeErased, "").because(err) // the hold is over, and the evidence gone
+		}
 		if p.Certificate = s.Certificates[string(storage.ExtractedFields)]; p.Certificate == "" {
 			p.Certificate = s.Certificates[string(storage.CaptureImage)]
 		}
@@ -272,8 +275,8 @@ func (a *api) attributes(ctx context.Context, in *idInput) (*attributesOutput, e
 	if ses.State != session.Approved {
 		return nil, newProblem(client.CodeConflict, "Only an approved session has attributes; this one is "+string(ses.State)+".")
 	}
-	if err := a.deps.Store.AttributesRead(ctx, session.Actor{Role: session.Service, ID: apiKey(ctx).ID}, ses); err != nil {
-		return nil, fromError(err)
+	if err := a.deps.Store.AttributesRead(ctx, session.Actor{Role: session.Service, ID: apiKey(ctx).ID}, ses.ID); err != nil {
+		return nil, a.fromEvidence(ctx, ses.ID, err)
 	}
 	vs, err := a.deps.Desk.Attributes(ctx, ses)
 	if err != nil {

@@ -55,6 +55,7 @@ var kinds = map[string]struct {
 	client.CodeVoted:                {409, "Another reviewer has to judge the case"},
 	client.CodePreconditionFailed:   {412, "The case was changed"},
 	client.CodePreconditionRequired: {428, "If-Match is needed"},
+	client.CodeWithdrawn:            {410, "The person has withdrawn consent"},
 	client.CodeErased:               {410, "The session's evidence was erased"},
 	client.CodeBodyTooLarge:         {413, "The body is too large"},
 	client.CodeUnsupportedMediaType: {415, "The media type is not supported"},
@@ -165,6 +166,8 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeIdempotencyMismatch, "")
 	case errors.Is(err, session.ErrHeld):
 		return newProblem(client.CodeConflict, "The session is under a legal hold: nothing of it is erased until that is lifted.")
+	case errors.Is(err, session.ErrWithdrawn):
+		return newProblem(client.CodeWithdrawn, "Nothing of the session is handed out any more; its evidence is erased as soon as no legal hold keeps it.").because(err)
 	case errors.Is(err, storage.ErrErased):
 		return newProblem(client.CodeErased, "")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -269,6 +269,23 @@ func TestARelyingServiceReadsTheFieldsThatThePolicyGrantsUntilTheyAreErased(t *t
 	if n := strings.Count(s.auditLog(), `"action":"attributes.read"`); n != 1 {
 		t.Errorf("%d readings are logged", n)
 	}
+	// Under a legal hold a withdrawal erases nothing, yet nothing is handed out.
+	dpo, _, _ := s.person("dpo", access.PrivacyOfficer)
+	hold, err := dpo.PlaceHold(ctx, id, client.NewHold{Reason: "litigation"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := s.service.WithdrawConsent(ctx, id); err != nil || e.Status != "held" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	_, err = s.service.Attributes(ctx, id)
+	wantCode(t, err, 410, client.CodeWithdrawn)
+	if ses, err := s.service.Get(ctx, id); err != nil || ses.WithdrawnAt == nil {
+		t.Errorf("%+v, %v", ses, err)
+	}
+	if _, err := dpo.LiftHold(ctx, hold.ID, "settled"); err != nil {
+		t.Fatal(err)
+	}
 	// What the worker does with the erasure's row.
 	if err := s.service.EraseEvidence(ctx, id); err != nil {
 		t.Fatal(err)

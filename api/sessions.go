@@ -340,6 +340,9 @@ func shown(s *session.Session) client.Session {
 	}
 	if s.Consent != nil {
 		out.ConsentAt = &s.Consent.At
+		if !s.Consent.WithdrawnAt.IsZero() {
+			out.WithdrawnAt = &s.Consent.WithdrawnAt
+		}
 	}
 	if !s.SubmittedAt.IsZero() {
 		out.SubmittedAt = &s.SubmittedAt

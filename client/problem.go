@@ -72,6 +72,7 @@ const (
 	CodeSecondPerson         = "second_person_needed"
 	CodePreconditionFailed   = "precondition_failed"
 	CodePreconditionRequired = "precondition_required"
+	CodeWithdrawn            = "consent_withdrawn"
 	CodeErased               = "evidence_erased"
 	CodeBodyTooLarge         = "body_too_large"
 	CodeUnsupportedMediaType = "unsupported_media_type"

@@ -50,6 +50,7 @@ type Session struct {
 	CorrelationID string             `json:"correlation_id"`
 	Locale        string             `json:"locale,omitempty"`
 	ConsentAt     *time.Time         `json:"consent_at,omitempty"`
+	WithdrawnAt   *time.Time         `json:"consent_withdrawn_at,omitempty"`
 	CreatedAt     time.Time          `json:"created_at"`
 	UpdatedAt     time.Time          `json:"updated_at"`
 	ExpiresAt     time.Time          `json:"expires_at"`

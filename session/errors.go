@@ -32,6 +32,8 @@ var (
 	ErrNotInReview = errors.New("the case is not in review")
 	// ErrNoGrant: there is no grant that allows this, now and to this account.
 	ErrNoGrant = errors.New("no valid grant")
+	// ErrWithdrawn: the person has withdrawn consent; nothing may be read.
+	ErrWithdrawn = errors.New("consent was withdrawn")
 	// ErrSamePerson: another person has to do this.
 	ErrSamePerson = errors.New("another person has to approve")
 	// ErrTokenInvalid and ErrTokenExpired concern client tokens and API keys.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/proofline/proofline/audit"
 )
@@ -58,6 +59,8 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 		c := *ev.Consent
 		c.At = tx.Now
 		ses.Consent = &c
+	case ev.Kind == ConsentWithdrawn:
+		ses.withdrawConsent(tx.Now)
 	case ev.Kind == Submit:
 		ses.SubmittedAt = tx.Now
 	case t.To == NeedsResubmission:
@@ -104,7 +107,20 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 	return tx.announce(ses, from, t.Notice, codes)
 }
 
-// follow writes and finishes the outbox rows that a move calls for.
+// withdrawConsent marks the consent as taken back, once; it tells whether that
+// changed anything.
+func (s *Session) withdrawConsent(now time.Time) bool {
+	if s.Consent == nil || !s.Consent.WithdrawnAt.IsZero() {
+		return false
+	}
+	c := *s.Consent
+	c.WithdrawnAt = now
+	s.Consent = &c
+	return true
+}
+
+// follow writes and finishes the outbox rows that a move calls for, and ends
+// what was granted for a review that is over.
 func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 	if ev.Kind == Submit {
 		if err := tx.Enqueue(KindVerify, ses.ID, ses.Attempt, "", ses.CorrelationID); err != nil {
@@ -113,6 +129,11 @@ func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 	}
 	if from == Submitted {
 		if err := tx.finishRun(ses.ID, ses.Attempt); err != nil {
+			return err
+		}
+	}
+	if from == PendingReview && ses.State != PendingReview {
+		if err := tx.endReviewGrants(ses.ID); err != nil {
 			return err
 		}
 	}

@@ -90,6 +90,9 @@ type Consent struct {
 	TextHash string    `json:"text_hash"`
 	Locale   string    `json:"locale,omitempty"`
 	Scope    []string  `json:"scope"` // "document", "biometric", …
+	// WithdrawnAt is when the person took it back; the erasure that follows can
+	// wait for a legal hold.
+	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"`
 }
 
 // Decision is a policy decision as recorded.

@@ -154,6 +154,16 @@ func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, re
 				Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason), "because": HeldReason}, Correlation: ses.CorrelationID})
 			return nil
 		}
+		if reason == WithdrawnReason && ses.withdrawConsent(tx.Now) {
+			consent, err := jsonOrEmpty(true, ses.Consent)
+			if err != nil {
+				return fmt.Errorf("encode consent: %w", err)
+			}
+			if err := tx.laterRows("mark consent as withdrawn", 1, "UPDATE sessions SET consent = ?, version = ?, updated_at = ? WHERE id = ?",
+				consent, ses.Version+1, micros(tx.Now), ses.ID); err != nil {
+				return err
+			}
+		}
 		tx.Audit(audit.Entry{Actor: by.String(), Action: "evidence.erasure_requested", Session: ses.ID, Tenant: ses.Tenant,
 			Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason)}, Correlation: ses.CorrelationID})
 		return tx.Enqueue(KindErase, ses.ID, ses.Attempt, clip(reason), ses.CorrelationID)

@@ -47,6 +47,9 @@ func (g Grant) State(now time.Time) string {
 	return "active"
 }
 
+// ReviewPurpose is the purpose of a grant that lasts as long as the review.
+const ReviewPurpose = "review"
+
 // pendingLife is how long a request for a grant waits for its second person.
 const pendingLife = 24 * time.Hour
 
@@ -143,10 +146,29 @@ func (s *Store) ApproveGrant(ctx context.Context, account, id string) (Grant, er
 		case !g.BeginsAt.IsZero():
 			return ErrNoGrant
 		}
+		if err := tx.serves(g); err != nil {
+			return err
+		}
 		g.Approver, g.BeginsAt, g.Expires = account, tx.Now, tx.Now.Add(g.Life)
 		e.Actor, e.Action, e.Outcome = staff(account).String(), "evidence.approve", "granted"
 		return nil
 	})
+}
+
+// serves: a grant to review is worth nothing when the case is not in review, also
+// one that was left open by a version of this program that did not end it.
+func (tx *Tx) serves(g *Grant) error {
+	if g.Purpose != ReviewPurpose {
+		return nil
+	}
+	var state State
+	if err := tx.row("SELECT state FROM sessions WHERE id = ?", g.Session).Scan(&state); err != nil {
+		return err
+	}
+	if state != PendingReview {
+		return ErrNoGrant
+	}
+	return nil
 }
 
 // EndGrant ends a grant before its time, or declines one that is pending.
@@ -163,9 +185,12 @@ func (s *Store) EndGrant(ctx context.Context, account, id string) (Grant, error)
 // logged. The entry is committed when UseGrant returns, before anything is
 // decrypted.
 func (s *Store) UseGrant(ctx context.Context, account, id, session, object, kind string) (Grant, error) {
-	g, err := s.changeGrant(ctx, "open evidence", id, func(_ *Tx, g *Grant, e *audit.Entry) error {
+	g, err := s.changeGrant(ctx, "open evidence", id, func(tx *Tx, g *Grant, e *audit.Entry) error {
 		if g.Account != account || g.Session != session || g.BeginsAt.IsZero() {
 			return ErrNoGrant
+		}
+		if err := tx.serves(g); err != nil {
+			return err
 		}
 		g.Openings++
 		e.Actor, e.Action = staff(account).String(), "evidence.open"
@@ -231,15 +256,16 @@ func (tx *Tx) endGrant(g Grant, actor, by string) error {
 	return tx.later("end grant", "UPDATE evidence_grants SET ended_at = ?, ended_by = ? WHERE id = ?", micros(tx.Now), by, g.ID)
 }
 
-// endGrants ends what was granted to review a case that is decided now.
-func (tx *Tx) endGrants(session string) error {
-	rows, err := tx.rows("SELECT "+grantColumns+" FROM evidence_grants WHERE session = ? AND purpose = 'review' AND ended_at = 0", session)
+// endReviewGrants ends what was granted, or asked for, to review a case whose
+// review is over.
+func (tx *Tx) endReviewGrants(session string) error {
+	rows, err := tx.rows("SELECT "+grantColumns+" FROM evidence_grants WHERE session = ? AND purpose = ? AND ended_at = 0", session, ReviewPurpose)
 	grants, err := collect(rows, err, "end grants", scanGrant)
 	if err != nil {
 		return err
 	}
 	for _, g := range grants {
-		if err := tx.endGrant(g, string(System)+":decision", "decision"); err != nil {
+		if err := tx.endGrant(g, string(System)+":review", "review_over"); err != nil {
 			return err
 		}
 	}
@@ -256,7 +282,39 @@ func (s *Store) Grant(ctx context.Context, id string) (Grant, error) {
 }
 
 // AttributesRead leaves in the log that a relying service reads the fields that
-// the policy grants it.
-func (s *Store) AttributesRead(ctx context.Context, by Actor, ses *Session) error {
-	return s.Audit(ctx, audit.Entry{Actor: by.String(), Action: "attributes.read", Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID})
+// the policy grants it. ErrWithdrawn, and a refusal in the log, when the person
+// has withdrawn consent: a legal hold keeps the evidence then, for its own
+// purpose only.
+func (s *Store) AttributesRead(ctx context.Context, by Actor, id string) error {
+	var withdrawn bool
+	err := s.write(ctx, "read attributes", func(tx *Tx) error {
+		ses, err := tx.lockSession(id)
+		if err != nil {
+			return err
+		}
+		if withdrawn, err = tx.withdrawn(ses); err != nil {
+			return err
+		}
+		e := audit.Entry{Actor: by.String(), Action: "attributes.read", Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID}
+		if withdrawn {
+			e.Outcome, e.Refs = "refused", map[string]string{"because": WithdrawnReason}
+		}
+		tx.Audit(e)
+		return nil
+	})
+	if err == nil && withdrawn {
+		return fmt.Errorf("read attributes: %w", ErrWithdrawn)
+	}
+	return err
+}
+
+// withdrawn: the session's mark says so or, for a session from before there was
+// one, the erasure that has still to be done.
+func (tx *Tx) withdrawn(ses *Session) (bool, error) {
+	if ses.Consent != nil && !ses.Consent.WithdrawnAt.IsZero() {
+		return true, nil
+	}
+	var n int64
+	err := tx.row("SELECT COUNT(*) FROM outbox WHERE kind = ? AND session = ? AND ref = ? AND state <> ?", KindErase, ses.ID, WithdrawnReason, Done).Scan(&n)
+	return n > 0, err
 }

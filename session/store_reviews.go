@@ -275,7 +275,7 @@ func (s *Store) CastVote(ctx context.Context, b Ballot) (ses *Session, settled b
 			return none // not to be committed: the vote would stand beside it
 		}
 		ses, settled = out, true
-		return tx.endGrants(ses.ID)
+		return nil
 	})
 	return ses, settled, err
 }
