@@ -26,9 +26,11 @@ type commands struct {
 	Version versionFlag `help:"Print the version and exit." env:"-"`
 
 	Demo      demoCmd      `cmd:"" help:"Run real cases end to end on this machine and show the decisions."`
+	DemoData  demoDataCmd  `cmd:"" name:"demo-data" help:"Fill an empty store with simulated cases, or remove them."`
 	Up        upCmd        `cmd:"" help:"Run everything in one process: pages, API, queue, worker."`
 	Serve     serveCmd     `cmd:"" help:"Run the API and the pages; needs Redis and workers elsewhere."`
 	Worker    workerCmd    `cmd:"" help:"Run a worker; needs Redis."`
+	Bench     benchCmd     `cmd:"" help:"Put load on a server and measure cases a minute and waiting times."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server or worker whether it is ready."`
 	Verify    verifyCmd    `cmd:"" help:"Verify one whole case from image files, without a server."`
 	Inspect   inspectCmd   `cmd:"" help:"Show what one stage sees in image files."`
