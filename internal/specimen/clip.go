@@ -37,6 +37,10 @@ type ClipOptions struct {
 	Frames        int
 	Span          time.Duration
 	Width, Height int
+	// Pose turns the head of a live clip or of a film instead of its own small
+	// movement: radians at a time, positive yaw towards the person's left,
+	// positive pitch downward.
+	Pose func(time.Duration) (yaw, pitch float64)
 }
 
 // Clip is a burst of frames with the times at which they were taken.
@@ -153,8 +157,13 @@ func headFrames(s *Selfie, r *rand.Rand, o ClipOptions, times []time.Duration) [
 		defer m.Close()
 	}
 	for _, t := range times {
-		sy, cyaw := math.Sincos(yaw.at(t))
-		sp, cp := math.Sincos(pitch.at(t))
+		turn, nod := yaw.at(t), pitch.at(t)
+		if o.Pose != nil {
+			turn, nod = o.Pose(t)
+			nod = -nod
+		}
+		sy, cyaw := math.Sincos(turn)
+		sp, cp := math.Sincos(nod)
 		sr, cr := math.Sincos(roll.at(t))
 		shut := math.Max(0, 1-math.Abs(t.Seconds()-blink)/0.11)
 		mouth := talk * math.Max(0, math.Sin(2*math.Pi*2.2*t.Seconds()))
