@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -58,7 +59,9 @@ type Store interface {
 
 	RedeemClientToken(ctx context.Context, secret, purpose, newPurpose string, ttl time.Duration) (session.ClientToken, string, error)
 
-	Timeline(ctx context.Context, id string) ([]audit.Entry, error)
+	TimelinePage(ctx context.Context, id string, after int64, limit int) (page []audit.Entry, more bool, err error)
+	SessionLog(ctx context.Context, id string) iter.Seq2[audit.Entry, error]
+	Erased(ctx context.Context, id string) (bool, error)
 	ListObjects(ctx context.Context, id string, c storage.Class) ([]storage.Object, error)
 	AttributesRead(ctx context.Context, by session.Actor, id string) error
 	Grant(ctx context.Context, id string) (session.Grant, error)

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/proofline/proofline/access"
+	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
@@ -44,18 +45,27 @@ func (a *api) caseOf(ctx context.Context, id string) (*session.Session, error) {
 
 type timelineOutput struct{ Body client.Timeline }
 
-func (a *api) timeline(ctx context.Context, in *idInput) (*timelineOutput, error) {
+type timelineInput struct {
+	ID     string `path:"id" maxLength:"64"`
+	Cursor int64  `query:"cursor" minimum:"-1" default:"-1" doc:"next of the page before: entries behind the one of that number."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"1000"`
+}
+
+func (a *api) timeline(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
 	ses, err := a.caseOf(ctx, in.ID)
 	if err != nil {
 		return nil, fromError(err)
 	}
-	es, err := a.deps.Store.Timeline(ctx, ses.ID)
+	es, more, err := a.deps.Store.TimelinePage(ctx, ses.ID, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, fromError(err)
 	}
-	out := client.Timeline{Entries: make([]client.LogEntry, len(es))}
+	out := client.Timeline{Truncated: more, Entries: make([]client.LogEntry, len(es))}
 	for i, e := range es {
 		out.Entries[i] = client.LogEntry{Seq: e.Seq, Time: e.Time, Actor: e.Actor, Action: e.Action, From: e.From, To: e.To, Outcome: e.Outcome, Codes: e.Codes, Refs: e.Refs}
+	}
+	if more {
+		out.Next = &es[len(es)-1].Seq
 	}
 	return &timelineOutput{out}, nil
 }
@@ -211,11 +221,20 @@ func (a *api) evidenceState(ctx context.Context, id string) (*client.EvidenceSta
 		return nil, err
 	}
 	out.Held = held
-	es, err := a.deps.Store.Timeline(ctx, id)
+	// What was erased, and the certificates, are in the session's log: all of it,
+	// however long a client has made it. Nothing erased: nothing to look for.
+	erased, err := a.deps.Store.Erased(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range es {
+	log := a.deps.Store.SessionLog(ctx, id)
+	if !erased {
+		log = func(func(audit.Entry, error) bool) {}
+	}
+	for e, err := range log {
+		if err != nil {
+			return nil, err
+		}
 		if e.Action != "evidence.erased" && e.Action != "evidence.expired" {
 			continue
 		}

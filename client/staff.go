@@ -121,9 +121,25 @@ func (s *Staff) Fields(ctx context.Context, grant string) (*Fields, error) {
 
 func casePath(id, what string) string { return "/v1/cases/" + url.PathEscape(id) + "/" + what }
 
-// Timeline returns what the audit log says of a case.
+// Timeline returns all that the audit log says of a case. It reads pages.
 func (s *Staff) Timeline(ctx context.Context, id string) (*Timeline, error) {
-	return call[Timeline](ctx, s, http.MethodGet, casePath(id, "timeline"), nil, nil)
+	out, err := s.TimelinePage(ctx, id, -1)
+	for page := out; err == nil && page.Truncated && page.Next != nil; {
+		if page, err = s.TimelinePage(ctx, id, *page.Next); err == nil {
+			out.Entries = append(out.Entries, page.Entries...)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Truncated, out.Next = false, nil
+	return out, nil
+}
+
+// TimelinePage returns what the audit log says of a case behind the entry
+// numbered after; -1: from the first.
+func (s *Staff) TimelinePage(ctx context.Context, id string, after int64) (*Timeline, error) {
+	return call[Timeline](ctx, s, http.MethodGet, casePath(id, "timeline")+"?cursor="+strconv.FormatInt(after, 10), nil, nil)
 }
 
 // WithdrawConsent ends a case on the person's wish and has its evidence erased.

@@ -227,4 +227,7 @@ type LogEntry struct {
 // Timeline is what the audit log says of a case, oldest first.
 type Timeline struct {
 	Entries []LogEntry `json:"entries" nullable:"false"`
+	// Truncated: there are more, behind the entry numbered Next.
+	Truncated bool   `json:"truncated"`
+	Next      *int64 `json:"next,omitempty"`
 }

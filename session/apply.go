@@ -73,8 +73,10 @@ func (tx *Tx) apply(id string, expectVersion int64, ev Event, fn func(*Tx) error
 			return ses, nil, err
 		}
 		none = &NoTransitionError{Session: id, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: TimeExpired}
-		tx.auditNoop(ses, ev, none)
-		return ses, none, nil
+		return ses, none, tx.auditNoop(ses, ev, none)
+	}
+	if ev.Kind == ConsentGiven && ses.State == CaptureInProgress && ses.Consent.same(ev.Consent) {
+		return ses, nil, nil // said before: nothing to write, however often it is said
 	}
 	t, none := next(ses, ev)
 	if none == nil && ev.Kind == Expire && !ses.due(tx) {
@@ -90,8 +92,7 @@ func (tx *Tx) apply(id string, expectVersion int64, ev Event, fn func(*Tx) error
 		}
 	}
 	if none != nil {
-		tx.auditNoop(ses, ev, none)
-		return ses, none, nil
+		return ses, none, tx.auditNoop(ses, ev, none)
 	}
 	if err := tx.move(ses, t, ev); err != nil {
 		return ses, nil, err

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/proofline/proofline/audit"
@@ -107,6 +109,11 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 	return tx.announce(ses, from, t.Notice, codes)
 }
 
+// same: the other consent says what this one does.
+func (c *Consent) same(other *Consent) bool {
+	return c != nil && c.WithdrawnAt.IsZero() && c.TextHash == other.TextHash && c.Locale == other.Locale && slices.Equal(c.Scope, other.Scope)
+}
+
 // withdrawConsent marks the consent as taken back, once; it tells whether that
 // changed anything.
 func (s *Session) withdrawConsent(now time.Time) bool {
@@ -143,7 +150,13 @@ func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 	return nil
 }
 
-func (tx *Tx) auditNoop(ses *Session, ev Event, why *NoTransitionError) {
+// recentNoops is how far back a client's repeated request is looked for. The
+// events that a client can send, times the reasons, are fewer.
+const recentNoops = 32
+
+// auditNoop logs an event that changed nothing. What a client says again is in
+// the log once: it could fill it otherwise.
+func (tx *Tx) auditNoop(ses *Session, ev Event, why *NoTransitionError) error {
 	refs := map[string]string{"reason": string(why.Reason)}
 	if why.Guard != NoGuard {
 		refs["guard"] = string(why.Guard)
@@ -152,8 +165,24 @@ func (tx *Tx) auditNoop(ses *Session, ev Event, why *NoTransitionError) {
 	if attempt == 0 {
 		attempt = ses.Attempt
 	}
-	tx.Audit(audit.Entry{Actor: ev.Actor.String(), Action: "session." + string(ev.Kind), Session: ses.ID, Tenant: ses.Tenant,
-		Attempt: attempt, From: string(ses.State), To: string(ses.State), Outcome: "noop", Refs: refs, Correlation: ses.CorrelationID})
+	e := audit.Entry{Actor: ev.Actor.String(), Action: "session." + string(ev.Kind), Session: ses.ID, Tenant: ses.Tenant,
+		Attempt: attempt, From: string(ses.State), To: string(ses.State), Outcome: "noop", Refs: refs, Correlation: ses.CorrelationID}
+	if ev.Actor.Role == Client {
+		rows, err := tx.rows("SELECT seq, body FROM audit_entries WHERE session = ? AND session <> '' ORDER BY seq DESC LIMIT ?", ses.ID, recentNoops)
+		recent, err := collect(rows, err, "look for repeated event", scanEntry)
+		if err != nil {
+			return err
+		}
+		for _, r := range recent {
+			// Not by actor: a client can have a new token whenever it wants one.
+			if r.Action == e.Action && r.Outcome == e.Outcome && r.Attempt == e.Attempt && r.From == e.From && maps.Equal(r.Refs, e.Refs) &&
+				strings.HasPrefix(r.Actor, string(Client)) {
+				return nil
+			}
+		}
+	}
+	tx.Audit(e)
+	return nil
 }
 
 // eventCodes joins the event's codes and its decision's, without repeats.

@@ -54,20 +54,35 @@ func (s *Store) AuditLog(ctx context.Context, from, to int64) iter.Seq2[[]byte, 
 // TimelineLimit is how many entries Timeline returns at most.
 const TimelineLimit = 1000
 
-// Timeline returns a session's audit entries, oldest first, at most
+// Timeline returns a session's first audit entries, oldest first, at most
 // TimelineLimit.
 func (s *Store) Timeline(ctx context.Context, session string) ([]audit.Entry, error) {
-	return s.timeline(ctx, session, -1)
+	return s.timeline(ctx, session, -1, TimelineLimit)
 }
 
-func (s *Store) timeline(ctx context.Context, session string, after int64) ([]audit.Entry, error) {
-	return list(ctx, s, "read timeline", func(r scanner) (audit.Entry, error) {
-		v, err := scanBody(r)
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		return audit.ParseEntry(v.b)
-	}, "SELECT seq, body FROM audit_entries WHERE session = ? AND session <> '' AND seq > ? ORDER BY seq LIMIT ?", session, after, TimelineLimit)
+// TimelinePage returns at most limit of a session's audit entries behind the one
+// numbered after (-1: from the first), oldest first, and whether there are more.
+func (s *Store) TimelinePage(ctx context.Context, session string, after int64, limit int) (page []audit.Entry, more bool, err error) {
+	if limit < 1 || limit > TimelineLimit {
+		return nil, false, fmt.Errorf("read timeline: %w: limit must be 1 to %d", ErrInvalid, TimelineLimit)
+	}
+	page, err = s.timeline(ctx, session, after, limit+1)
+	if len(page) > limit {
+		page, more = page[:limit], true
+	}
+	return page, more, err
+}
+
+func scanEntry(r scanner) (audit.Entry, error) {
+	v, err := scanBody(r)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	return audit.ParseEntry(v.b)
+}
+
+func (s *Store) timeline(ctx context.Context, session string, after int64, limit int) ([]audit.Entry, error) {
+	return list(ctx, s, "read timeline", scanEntry, "SELECT seq, body FROM audit_entries WHERE session = ? AND session <> '' AND seq > ? ORDER BY seq LIMIT ?", session, after, limit)
 }
 
 // SessionLog iterates over all of a session's audit entries, oldest first, in
@@ -76,7 +91,7 @@ func (s *Store) SessionLog(ctx context.Context, session string) iter.Seq2[audit.
 	return func(yield func(audit.Entry, error) bool) {
 		after := int64(-1)
 		for {
-			page, err := s.timeline(ctx, session, after)
+			page, err := s.timeline(ctx, session, after, TimelineLimit)
 			if err != nil {
 				yield(audit.Entry{}, err)
 				return

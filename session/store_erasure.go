@@ -57,6 +57,13 @@ func (s *Store) KnowErasure(ctx context.Context, session string, c storage.Class
 	return false, err
 }
 
+// Erased tells whether the erasure of any class of a session's evidence has begun,
+// on request or because its retention was over.
+func (s *Store) Erased(ctx context.Context, session string) (bool, error) {
+	n, err := s.number(ctx, "look for erasures", "SELECT COUNT(*) FROM erasures WHERE session = ?", session)
+	return n > 0, err
+}
+
 // EndErasure is part of storage.Index.
 func (s *Store) EndErasure(ctx context.Context, session string, c storage.Class, at time.Time) error {
 	return s.vaultUpdate(ctx, "certify erasure", "UPDATE erasures SET certified_at = ? WHERE session = ? AND class = ?", micros(at), session, c)

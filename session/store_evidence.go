@@ -154,6 +154,13 @@ func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, re
 				Attempt: ses.Attempt, Refs: map[string]string{"reason": clip(reason), "because": HeldReason}, Correlation: ses.CorrelationID})
 			return nil
 		}
+		if reason == WithdrawnReason && ses.Consent != nil && !ses.Consent.WithdrawnAt.IsZero() {
+			// Said before. Only an erasure that was given up is asked for again.
+			var dead int64
+			if err := tx.row("SELECT COUNT(*) FROM outbox WHERE kind = ? AND session = ? AND ref = ? AND state = ?", KindErase, ses.ID, reason, Dead).Scan(&dead); err != nil || dead == 0 {
+				return err
+			}
+		}
 		if reason == WithdrawnReason && ses.withdrawConsent(tx.Now) {
 			consent, err := jsonOrEmpty(true, ses.Consent)
 			if err != nil {
