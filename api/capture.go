@@ -66,7 +66,11 @@ func (a *api) captureStatus(ctx context.Context, _ *struct{}) (*statusOutput, er
 	return a.statusOf(ctx, ses)
 }
 
-type consentInput struct{ Body client.Consent }
+type consentInput struct {
+	UserAgent string `header:"User-Agent" hidden:"true"`
+	Mobile    string `header:"Sec-CH-UA-Mobile" hidden:"true"`
+	Body      client.Consent
+}
 
 func (a *api) giveConsent(ctx context.Context, in *consentInput) (*statusOutput, error) {
 	if !in.Body.Accepted {
@@ -79,7 +83,7 @@ func (a *api) giveConsent(ctx context.Context, in *consentInput) (*statusOutput,
 	if !slices.Contains(scope, "document") {
 		return nil, newProblem(client.CodeInvalidRequest, "Without document in the scope there is nothing to check.")
 	}
-	ev := session.Event{Kind: session.ConsentGiven, Actor: a.by(ctx), Consent: &session.Consent{
+	ev := session.Event{Kind: session.ConsentGiven, Actor: a.by(ctx), Device: deviceClass(in.UserAgent, in.Mobile), Consent: &session.Consent{
 		// The wording is identified by its version; its hash in the record
 		// does not depend on which words a later release ships.
 		TextHash: digest([]byte(in.Body.TextVersion)), Locale: in.Body.Locale, Scope: scope,

@@ -70,7 +70,7 @@ func (a *api) shownItem(i review.Item) client.ReviewItem {
 	s := i.Session
 	out := client.ReviewItem{
 		Session: s.ID, Version: s.Version, Tenant: s.Tenant, Attempt: s.Attempt, Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType,
-		Codes: []string{}, CreatedAt: s.CreatedAt, Since: i.Since, Due: i.Due, Late: s.State == session.PendingReview && i.Late(a.now()), Votes: i.Votes,
+		Codes: []string{}, CreatedAt: s.CreatedAt, Since: i.Since, Due: i.Due, Late: s.State == session.PendingReview && i.Late(a.now()), Votes: i.Votes, Simulated: s.Simulated,
 	}
 	if s.Decision != nil {
 		out.Codes = codeNames(s.Decision.Codes)

@@ -335,7 +335,7 @@ func shown(s *session.Session) client.Session {
 		ID: s.ID, State: string(s.State), Version: s.Version, Attempt: s.Attempt, MaxAttempts: s.MaxAttempts,
 		Policy: s.PolicyName, PolicyVersion: s.PolicyVersion, PolicyHash: s.PolicyHash,
 		Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType, Signals: s.Signals,
-		ExternalRef: s.ExternalRef, CorrelationID: s.CorrelationID, Locale: s.Locale,
+		ExternalRef: s.ExternalRef, CorrelationID: s.CorrelationID, Locale: s.Locale, Simulated: s.Simulated, Device: s.Device,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, ExpiresAt: s.ExpiresAt,
 	}
 	if s.Consent != nil {

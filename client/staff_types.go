@@ -48,6 +48,7 @@ type ReviewItem struct {
 	ClaimedBy    string     `json:"claimed_by,omitempty" doc:"Account that has the case now."`
 	ClaimedUntil *time.Time `json:"claimed_until,omitempty"`
 	Votes        int        `json:"votes" doc:"Reviewers who have judged the attempt."`
+	Simulated    bool       `json:"simulated,omitempty" doc:"Made up by proofline demo-data; there are no photos."`
 }
 
 // ReviewPage is one page of cases in review, oldest first.

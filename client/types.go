@@ -49,6 +49,8 @@ type Session struct {
 	ExternalRef   string             `json:"external_ref,omitempty"`
 	CorrelationID string             `json:"correlation_id"`
 	Locale        string             `json:"locale,omitempty"`
+	Simulated     bool               `json:"simulated,omitempty" doc:"Made up by proofline demo-data: nobody was verified."`
+	Device        string             `json:"device,omitempty" doc:"Class of the person's device: phone, tablet or desktop."`
 	ConsentAt     *time.Time         `json:"consent_at,omitempty"`
 	WithdrawnAt   *time.Time         `json:"consent_withdrawn_at,omitempty"`
 	CreatedAt     time.Time          `json:"created_at"`

@@ -31,6 +31,7 @@ type commands struct {
 	Serve     serveCmd     `cmd:"" help:"Run the API and the pages; needs Redis and workers elsewhere."`
 	Worker    workerCmd    `cmd:"" help:"Run a worker; needs Redis."`
 	Bench     benchCmd     `cmd:"" help:"Put load on a server and measure cases a minute and waiting times."`
+	Capacity  capacityCmd  `cmd:"" help:"Plan machines for a number of cases a day from a measurement by bench."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server or worker whether it is ready."`
 	Verify    verifyCmd    `cmd:"" help:"Verify one whole case from image files, without a server."`
 	Inspect   inspectCmd   `cmd:"" help:"Show what one stage sees in image files."`
