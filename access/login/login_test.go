@@ -237,10 +237,10 @@ func TestWithAnAuthenticatorAPasswordAloneIsNotEnoughAndACodeWorksOnce(t *testin
 		}
 		return c
 	}
-	if err := h.ConfirmTOTP(ctx, h.vera, setup.Secret, "000000"); !errors.Is(err, login.ErrRefused) {
+	if err := h.ConfirmTOTP(ctx, h.vera, login.Proof{Password: password}, setup.Secret, "000000"); !errors.Is(err, login.ErrRefused) {
 		t.Error(err)
 	}
-	if err := h.ConfirmTOTP(ctx, h.vera, setup.Secret, code()); err != nil {
+	if err := h.ConfirmTOTP(ctx, h.vera, login.Proof{Password: password}, setup.Secret, code()); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := h.Password(ctx, "vera", password, "", "192.0.2.1"); !errors.Is(err, login.ErrCode) {
@@ -260,6 +260,69 @@ func TestWithAnAuthenticatorAPasswordAloneIsNotEnoughAndACodeWorksOnce(t *testin
 	h.now = h.now.Add(2 * time.Minute)
 	if _, _, err := h.Password(ctx, "vera", password, old, "192.0.2.1"); !errors.Is(err, login.ErrRefused) {
 		t.Errorf("an old code works: %v", err)
+	}
+}
+
+func TestALoginAloneNeitherReplacesNorRemovesAnAuthenticator(t *testing.T) {
+	h := open(t, nil)
+	first, err := h.NewTOTP(h.vera)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := h.NewTOTP(h.vera)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(s login.Setup) string {
+		c, err := totp.GenerateCode(s.Secret, h.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	refused := func(what string, err, want error) {
+		t.Helper()
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	refused("set up without the password", h.ConfirmTOTP(ctx, h.vera, login.Proof{}, first.Secret, code(first)), login.ErrRefused)
+	refused("set up with a wrong one", h.ConfirmTOTP(ctx, h.vera, login.Proof{Password: "wrong"}, first.Secret, code(first)), login.ErrRefused)
+	if err := h.ConfirmTOTP(ctx, h.vera, login.Proof{Password: password}, first.Secret, code(first)); err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(time.Minute)
+	for what, p := range map[string]login.Proof{"nothing": {}, "the code only": {Code: code(first)}, "a wrong password": {Password: "wrong", Code: code(first)}, "a wrong code": {Password: password, Code: "000000"}} {
+		refused("replaced with "+what, h.ConfirmTOTP(ctx, h.vera, p, second.Secret, code(second)), login.ErrRefused)
+		refused("removed with "+what, h.RemoveTOTP(ctx, h.vera, p), login.ErrRefused)
+		h.now = h.now.Add(20 * time.Minute) // past every wait
+	}
+	refused("replaced with the password only", h.ConfirmTOTP(ctx, h.vera, login.Proof{Password: password}, second.Secret, code(second)), login.ErrCode)
+	refused("removed with the password only", h.RemoveTOTP(ctx, h.vera, login.Proof{Password: password}), login.ErrCode)
+	if err := h.ConfirmTOTP(ctx, h.vera, login.Proof{Password: password, Code: code(first)}, second.Secret, code(second)); err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(time.Minute)
+	refused("removed with a code of the old app", h.RemoveTOTP(ctx, h.vera, login.Proof{Password: password, Code: code(first)}), login.ErrRefused)
+	if err := h.RemoveTOTP(ctx, h.vera, login.Proof{Password: password, Code: code(second)}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := h.Password(ctx, "vera", password, "", "192.0.2.1"); err != nil {
+		t.Errorf("removed, and still asked for: %v", err)
+	}
+}
+
+func TestGuessingAPasswordBehindAnOpenLoginIsSlowedDown(t *testing.T) {
+	h := open(t, nil)
+	var wait *login.WaitError
+	var err error
+	for range 12 {
+		if err = h.RemoveTOTP(ctx, h.vera, login.Proof{Password: "guess"}); errors.As(err, &wait) {
+			break
+		}
+	}
+	if wait == nil {
+		t.Errorf("twelve guesses, and the answer is %v", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
 
+	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 )
@@ -50,8 +51,57 @@ func (d *Door) NewTOTP(a session.Account) (Setup, error) {
 	return Setup{Secret: k.Secret(), URL: k.URL()}, nil
 }
 
-// ConfirmTOTP keeps a secret once a code shows that the app has it.
-func (d *Door) ConfirmTOTP(ctx context.Context, a session.Account, secret, code string) error {
+// Proof is what a person shows again, though logged in, before a change that
+// outlasts the login: a login that was left open or stolen must not suffice.
+type Proof struct {
+	Password string
+	Code     string // of the present authenticator, where there is one
+}
+
+// prove checks a proof. Wrong ones count as wrong logins. ErrRefused, ErrCode when
+// only the code is missing, *WaitError.
+func (d *Door) prove(ctx context.Context, a session.Account, p Proof, what string) error {
+	tries := session.TriesOfAccount(a.Name)
+	wait, wrong, err := d.c.Store.TryLogin(ctx, tries, 0, access.Backoff)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &WaitError{wait}
+	}
+	found, x, err := d.c.Store.AccountByName(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	ok := false
+	if found.ID == a.ID && x.Password != "" && wrong <= access.CloseAfter {
+		done, err := d.hashing(ctx)
+		if err != nil {
+			return err
+		}
+		ok, _, err = access.CheckPassword(x.Password, p.Password)
+		done()
+		if err != nil {
+			return err
+		}
+	}
+	if ok && len(x.TOTP) > 0 {
+		if strings.TrimSpace(p.Code) == "" {
+			return errors.Join(ErrCode, d.c.Store.TakeBackTry(ctx, tries))
+		}
+		if ok, err = d.checkCode(ctx, a.ID, x, p.Code); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		return d.refuse(ctx, a.ID, what)
+	}
+	return d.c.Store.ClearTries(ctx, tries)
+}
+
+// ConfirmTOTP keeps a secret once a code shows that the app has it. Who has an
+// authenticator already shows a code of that one in the proof.
+func (d *Door) ConfirmTOTP(ctx context.Context, a session.Account, p Proof, secret, code string) error {
 	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
 	if err != nil || len(raw) != 20 || d.c.Keyring == nil {
 		return ErrRefused
@@ -59,6 +109,9 @@ func (d *Door) ConfirmTOTP(ctx context.Context, a session.Account, secret, code 
 	step, ok := matchCode(secret, code, d.c.Now())
 	if !ok {
 		return ErrRefused
+	}
+	if err := d.prove(ctx, a, p, "authenticator_change"); err != nil {
+		return err
 	}
 	sealed, err := storage.SealSecret(ctx, d.c.Keyring, TOTPPurpose(a.ID), []byte(secret))
 	if err != nil {
@@ -71,8 +124,11 @@ func (d *Door) ConfirmTOTP(ctx context.Context, a session.Account, secret, code 
 	return err
 }
 
-// RemoveTOTP takes the second factor away.
-func (d *Door) RemoveTOTP(ctx context.Context, a session.Account) error {
+// RemoveTOTP takes the second factor away from who can still show it.
+func (d *Door) RemoveTOTP(ctx context.Context, a session.Account, p Proof) error {
+	if err := d.prove(ctx, a, p, "authenticator_removal"); err != nil {
+		return err
+	}
 	return d.c.Store.SetTOTP(ctx, actor(a.ID), a.ID, nil)
 }
 

@@ -384,21 +384,26 @@ func TestOnesOwnAccount(t *testing.T) {
 	if m == nil {
 		t.Fatalf("%s", text)
 	}
-	if _, text := b.send("POST", "/console/account/authenticator", url.Values{"do": {"confirm"}, "secret": {m[1]}, "code": {"000000"}}); !strings.Contains(text, "Nothing was changed") {
+	if _, text := b.send("POST", "/console/account/authenticator", url.Values{"do": {"confirm"}, "secret": {m[1]}, "code": {"000000"}, "password": {password}}); !strings.Contains(text, "Nothing was changed") {
 		t.Error("a wrong code switches it on")
 	}
 	code, err := totp.GenerateCode(m[1], time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, text := b.send("POST", "/console/account/authenticator", url.Values{"do": {"confirm"}, "secret": {m[1]}, "code": {code}}); !strings.Contains(text, "asks for a code") {
+	if _, text := b.send("POST", "/console/account/authenticator", url.Values{"do": {"confirm"}, "secret": {m[1]}, "code": {code}}); !strings.Contains(text, "Nothing was changed") {
+		t.Error("without the password it is switched on")
+	}
+	if _, text := b.send("POST", "/console/account/authenticator", url.Values{"do": {"confirm"}, "secret": {m[1]}, "code": {code}, "password": {password}}); !strings.Contains(text, "asks for a code") {
 		t.Error("a right code does not")
 	}
 	x := s.browser()
 	if _, text := x.send("POST", "/console/login", url.Values{"name": {"vera"}, "password": {password}}); !strings.Contains(text, "one-time-code") {
 		t.Errorf("%s", text)
 	}
-	b.send("POST", "/console/account/authenticator", url.Values{"do": {"remove"}})
+	if _, text := b.send("POST", "/console/account/authenticator", url.Values{"do": {"remove"}, "password": {password}}); !strings.Contains(text, "needed as well") {
+		t.Errorf("without a code it is switched off: %s", text)
+	}
 	b.send("POST", "/console/account/logins", url.Values{})
 	if resp, _ := elsewhere.send("GET", "/console/account", nil); resp.Request.URL.Path != "/console/login" {
 		t.Error("logged out elsewhere, and still in")

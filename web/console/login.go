@@ -172,6 +172,7 @@ func (x *Console) changePassword(w http.ResponseWriter, r *http.Request) {
 // it, or takes it away.
 func (x *Console) authenticator(w http.ResponseWriter, r *http.Request) {
 	a := api.StaffOf(r.Context()).Account
+	proof := login.Proof{Password: r.PostFormValue("password"), Code: r.PostFormValue("present")}
 	switch r.PostFormValue("do") {
 	case "begin":
 		setup, err := x.c.Door.NewTOTP(a)
@@ -187,13 +188,13 @@ func (x *Console) authenticator(w http.ResponseWriter, r *http.Request) {
 		d.Setup = &setup
 		x.render(w, r, http.StatusOK, "account", view{Title: "Set up your authenticator app", Data: d})
 	case "confirm":
-		if err := x.c.Door.ConfirmTOTP(r.Context(), a, r.PostFormValue("secret"), r.PostFormValue("code")); err != nil {
+		if err := x.c.Door.ConfirmTOTP(r.Context(), a, proof, r.PostFormValue("secret"), r.PostFormValue("code")); err != nil {
 			x.fail(w, r, Path+"/account", err)
 			return
 		}
 		to(w, r, Path+"/account", "authenticator")
 	case "remove":
-		if err := x.c.Door.RemoveTOTP(r.Context(), a); err != nil {
+		if err := x.c.Door.RemoveTOTP(r.Context(), a, proof); err != nil {
 			x.fail(w, r, Path+"/account", err)
 			return
 		}

@@ -46,6 +46,7 @@ var said = map[string]message{
 	"same_person": {"Another person has to approve this.", true},
 	"erased":      {"The evidence is erased.", true},
 	"wrong":       {"That is not right. Nothing was changed.", true},
+	"present":     {"The code of the app that you use now is needed as well. Nothing was changed.", true},
 	"weak":        {fmt.Sprintf("A new password has at least %d characters, not the same few again and again, and not your name.", access.MinPassword), true},
 	"wait":        {"Too many wrong tries. Wait a little.", true},
 	"incomplete":  {"Something is missing. A rejection and a call for photos need a reason; an approval against a failed check needs the tick and a note.", true},
@@ -69,6 +70,8 @@ func wordsFor(err error) string {
 		return "incomplete"
 	case errors.As(err, &wait):
 		return "wait"
+	case errors.Is(err, login.ErrCode):
+		return "present"
 	case errors.Is(err, login.ErrRefused):
 		return "wrong"
 	case errors.Is(err, session.ErrConflict):
