@@ -202,7 +202,7 @@ func New(d Deps) http.Handler {
 	}
 
 	root := &router{chi.NewRouter(), map[string]access.Permission{}}
-	root.Use(observe(a.log, a.metrics), answerIn(a.limits.AnswerTime), securityHeaders, middleware.GetHead)
+	root.Use(observe(a.log, a.metrics), sanePaths, answerIn(a.limits.AnswerTime), securityHeaders, middleware.GetHead)
 	root.NotFound(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("not_found", "")) })
 	root.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { writeProblem(w, r, newProblem("method_not_allowed", "")) })
 	root.route("GET", "/", access.Public, http.HandlerFunc(a.index))

@@ -33,6 +33,9 @@ type Limits struct {
 	UploadRate int64
 	// UploadLife is how long an upload in parts may rest before it is dropped.
 	UploadLife time.Duration
+	// JudgeTime is how long a finished upload in parts may take to be joined,
+	// judged and kept, the wait for a gate included.
+	JudgeTime time.Duration
 	// HandoverLife is how long the code works that moves a capture to another
 	// device.
 	HandoverLife time.Duration
@@ -40,8 +43,8 @@ type Limits struct {
 	BodyTime time.Duration
 	// AnswerTime is how long a client may take to read an answer.
 	AnswerTime time.Duration
-	// PhotosPerMinute is how many photos, refused ones included, one token may
-	// send a minute.
+	// PhotosPerMinute is how many photos, refused ones included, one session may
+	// take a minute, whatever tokens they come with.
 	PhotosPerMinute int
 	// PerKey and PerAddress are requests a minute for one key or token, and
 	// for one address (an IPv6 /64).
@@ -57,7 +60,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		PhotoBytes: 25 << 20, BytesInFlight: 128 << 20,
 		Gates: max(1, runtime.GOMAXPROCS(0)), GateWait: 20 * time.Second,
-		UploadTime: 2 * time.Minute, UploadRate: 8 << 10, UploadLife: time.Hour, HandoverLife: 10 * time.Minute, BodyTime: 10 * time.Second, AnswerTime: time.Minute,
+		UploadTime: 2 * time.Minute, UploadRate: 8 << 10, UploadLife: time.Hour, JudgeTime: 90 * time.Second, HandoverLife: 10 * time.Minute, BodyTime: 10 * time.Second, AnswerTime: time.Minute,
 		PhotosPerMinute: 30, PerKey: 1200, PerAddress: 600,
 		TokenLife: 24 * time.Hour, IdempotencyLife: 24 * time.Hour,
 	}
@@ -70,6 +73,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.PhotoBytes, &d.PhotoBytes}, {&l.BytesInFlight, &d.BytesInFlight}, {&l.UploadRate, &d.UploadRate},
 		{(*int64)(&l.GateWait), (*int64)(&d.GateWait)}, {(*int64)(&l.UploadTime), (*int64)(&d.UploadTime)},
 		{(*int64)(&l.UploadLife), (*int64)(&d.UploadLife)}, {(*int64)(&l.HandoverLife), (*int64)(&d.HandoverLife)},
+		{(*int64)(&l.JudgeTime), (*int64)(&d.JudgeTime)},
 		{(*int64)(&l.BodyTime), (*int64)(&d.BodyTime)}, {(*int64)(&l.AnswerTime), (*int64)(&d.AnswerTime)}, {(*int64)(&l.TokenLife), (*int64)(&d.TokenLife)},
 		{(*int64)(&l.IdempotencyLife), (*int64)(&d.IdempotencyLife)},
 	} {
@@ -97,17 +101,26 @@ func (a *api) perAddress() func(http.Handler) http.Handler {
 // perKey limits requests with one key or token, n a minute. The secret's
 // digest is the key, so a wrong secret is limited like a right one.
 func (a *api) perKey(n int) func(http.Handler) http.Handler {
-	return httprate.LimitBy(n, time.Minute, func(r *http.Request) (string, error) {
-		if s := bearer(r.Header.Get("Authorization")); s != "" {
-			return "secret:" + digest([]byte(s)), nil
-		}
-		return "address:" + addressKey(a.address(r)), nil
-	}, httprate.WithLimitHandler(a.limited))
+	return httprate.LimitBy(n, time.Minute, a.secretKey, httprate.WithLimitHandler(a.limited))
+}
+
+func (a *api) secretKey(r *http.Request) (string, error) {
+	if s := bearer(r.Header.Get("Authorization")); s != "" {
+		return "secret:" + digest([]byte(s)), nil
+	}
+	return "address:" + addressKey(a.address(r)), nil
 }
 
 // perPhoto limits the photos of one session.
 func (a *api) perPhoto() func(http.Handler) http.Handler {
-	limit := a.perKey(a.limits.PhotosPerMinute)
+	// By session, not by token: whoever may renew a token has as many as wanted.
+	limit := httprate.LimitBy(a.limits.PhotosPerMinute, time.Minute, func(r *http.Request) (string, error) {
+		token, err := a.deps.Store.ClientToken(r.Context(), bearer(r.Header.Get("Authorization")), tokenPurpose)
+		if err != nil {
+			return a.secretKey(r) // is refused further in
+		}
+		return "session:" + token.Session, nil
+	}, httprate.WithLimitHandler(a.limited))
 	return func(next http.Handler) http.Handler {
 		limited := limit(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/policy"
 )
 
@@ -174,7 +175,7 @@ func finish(log *slog.Logger, m *metrics, r *http.Request, rec *record, ww middl
 		if p.cause != nil {
 			attrs = append(attrs, slog.String("cause", p.cause.Error()))
 		}
-		if p.Status >= 500 {
+		if p.Status >= 500 || p.Code == client.CodeRegion {
 			level = slog.LevelError
 		}
 	} else if strings.HasPrefix(route, "/healthz") || strings.HasPrefix(route, "/readyz") || strings.HasPrefix(route, "/metrics") {

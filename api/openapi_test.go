@@ -78,7 +78,7 @@ func TestTheDocumentationListsEveryProblem(t *testing.T) {
 		client.CodeNotFound, client.CodeMethodNotAllowed, client.CodeRequestTimeout, client.CodeConflict, client.CodeConsentMissing,
 		client.CodeLoginRefused, client.CodeCodeNeeded, client.CodeNoGrant, client.CodeSecondPerson, client.CodeNotInReview, client.CodeClaimed,
 		client.CodeNotClaimed, client.CodeVoted, client.CodePreconditionFailed, client.CodePreconditionRequired,
-		client.CodeEvidenceMissing, client.CodeIdempotencyInFlight, client.CodeErased, client.CodeBodyTooLarge,
+		client.CodeEvidenceMissing, client.CodeIdempotencyInFlight, client.CodeErased, client.CodeWithdrawn, client.CodeRegion, client.CodeBodyTooLarge,
 		client.CodeUnsupportedMediaType, client.CodeIdempotencyMismatch, client.CodeRateLimited, client.CodeInternal, client.CodeBusy,
 	} {
 		if !strings.Contains(string(b), "`"+code+"`") {

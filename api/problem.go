@@ -61,6 +61,7 @@ var kinds = map[string]struct {
 	client.CodeUnsupportedMediaType: {415, "The media type is not supported"},
 	client.CodeIdempotencyMismatch:  {422, "The Idempotency-Key was used for another request"},
 	client.CodeChecksumMismatch:     {460, "The bytes do not have the checksum that was sent"},
+	client.CodeRegion:               {422, "This server keeps nothing in the region that is asked for"},
 	client.CodeRateLimited:          {429, "Too many requests"},
 	client.CodeInternal:             {500, "Something failed here"},
 	client.CodeBusy:                 {503, "The service is busy"},
@@ -166,6 +167,10 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeIdempotencyMismatch, "")
 	case errors.Is(err, session.ErrHeld):
 		return newProblem(client.CodeConflict, "The session is under a legal hold: nothing of it is erased until that is lifted.")
+	case errors.Is(err, storage.ErrRegion):
+		// Nothing that the caller repeats mends a configuration: no status that
+		// invites to try again. The log has it as an error, with the region.
+		return newProblem(client.CodeRegion, "The policy keeps such cases in a region that this server has no storage for. Its operator has to name it in storage.regions, or change the policy.").because(err)
 	case errors.Is(err, session.ErrWithdrawn):
 		return newProblem(client.CodeWithdrawn, "Nothing of the session is handed out any more; its evidence is erased as soon as no legal hold keeps it.").because(err)
 	case errors.Is(err, storage.ErrErased):

@@ -45,7 +45,7 @@ func TestEvidenceGoesToTheRegionOfTheCellAndNoSessionIsMadeWithoutIt(t *testing.
 		t.Fatalf("rows: %+v, %v", rows, err)
 	}
 	resp, body := s.send("POST", "/v1/sessions", s.key, "application/json", `{"jurisdiction":"US"}`, map[string]string{"Idempotency-Key": "k-us-1"})
-	if resp.StatusCode < http.StatusInternalServerError {
+	if resp.StatusCode != http.StatusUnprocessableEntity || code(body) != client.CodeRegion || resp.Header.Get("Retry-After") != "" || strings.Contains(body, "us-9") {
 		t.Fatalf("%d: %s", resp.StatusCode, body)
 	}
 	page, err := s.service.List(ctx, client.Filter{})

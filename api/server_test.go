@@ -60,11 +60,20 @@ func (l *logBuffer) String() string {
 
 func newServer(t *testing.T, change func(*api.Deps)) *server {
 	t.Helper()
+	return newServerOn(t, "", change)
+}
+
+// newServerOn is newServer on a database; "" is a new SQLite file.
+func newServerOn(t *testing.T, dsn string, change func(*api.Deps)) *server {
+	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
 	s := &server{t: t, log: &logBuffer{}}
 	var err error
-	if s.store, err = session.Open(ctx, "sqlite:"+filepath.Join(dir, "proofline.db")); err != nil {
+	if dsn == "" {
+		dsn = "sqlite:" + filepath.Join(dir, "proofline.db")
+	}
+	if s.store, err = session.Open(ctx, dsn); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.store.Close() })

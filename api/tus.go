@@ -285,6 +285,10 @@ func (x *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader)
 	if p := a.mayUpload(t.session, x.up.DocumentType); p != nil {
 		return 0, t.fail(p)
 	}
+	if x.up.Parts >= session.MaxUploadParts {
+		x.u.discard(ctx, x.up)
+		return 0, t.fail(newProblem(client.CodeUploadGone, fmt.Sprintf("It came in %d parts and is not whole. Begin the upload again, in larger parts.", session.MaxUploadParts)))
+	}
 	first := make([]byte, 1)
 	if n, err := io.ReadFull(src, first); n == 0 {
 		if errors.Is(err, io.EOF) && t.sum != nil && !t.sum.fits() {
@@ -374,7 +378,13 @@ func (u *uploads) answer(ctx context.Context, in *uploadAnswerInput) (*uploadAns
 // finish judges a complete upload once and ends it; repeated calls get the same
 // answer.
 func (u *uploads) finish(ctx context.Context, id string) (session.Upload, error) {
-	v, err, _ := u.judging.Do(id, func() (any, error) { return u.judge(context.WithoutCancel(ctx), id) })
+	v, err, _ := u.judging.Do(id, func() (any, error) {
+		// Others wait for the same answer, so it does not end with this request; but
+		// it does end, or the upload could never be asked for again.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), u.api.limits.JudgeTime)
+		defer cancel()
+		return u.judge(ctx, id)
+	})
 	up, _ := v.(session.Upload)
 	return up, err
 }

@@ -82,6 +82,7 @@ const (
 	CodeChecksumMismatch     = "checksum_mismatch"
 	CodeTusVersion           = "tus_version"
 	CodeRateLimited          = "rate_limited"
+	CodeRegion               = "region_unavailable"
 	CodeBusy                 = "busy"
 	CodeStorageUnavailable   = "storage_unavailable"
 	CodeStorageFull          = "storage_full"

@@ -44,10 +44,11 @@ func (d *Desk) Ask(ctx context.Context, account, id, purpose, words string) (ses
 	if err != nil {
 		return session.Grant{}, err
 	}
-	if purpose == "review" && ses.State != session.PendingReview {
+	if purpose == session.ReviewPurpose && ses.State != session.PendingReview {
 		return session.Grant{}, session.ErrNotInReview
 	}
 	n := session.NewGrant{Session: id, Account: account, Purpose: purpose, Text: words, Life: d.c.GrantLife, Second: d.c.SecondForEvidence}
+	var kept storage.Object
 	if words != "" {
 		rules, err := d.c.Policy(ctx, ses.PolicyHash)
 		if err != nil {
@@ -57,9 +58,14 @@ func (d *Desk) Ask(ctx context.Context, account, id, purpose, words string) (ses
 		if err != nil {
 			return session.Grant{}, err
 		}
-		n.Words = o.ID
+		kept, n.Words = o, o.ID
 	}
-	return d.c.Store.AskGrant(ctx, n)
+	g, err := d.c.Store.AskGrant(ctx, n)
+	if err != nil && kept.ID != "" {
+		// No grant refers to the words: nothing would ever ask for them again.
+		err = errors.Join(err, d.c.Vault.Remove(context.WithoutCancel(ctx), kept))
+	}
+	return g, err
 }
 
 // Approve begins somebody else's grant.

@@ -89,6 +89,13 @@ func ParseID(prefix, s string) (string, error) {
 	return s, nil
 }
 
+// idShaped: s is short text of the kind that ids are made of. Anything else names
+// nothing, and is no matter for a database: PostgreSQL fails at bytes that are no
+// text.
+func idShaped(s string) bool {
+	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
 // newSecret makes a bearer secret: prefix, 256 random bits, and a checksum that
 // lets a mistyped or cut secret be refused without a look-up.
 func newSecret(prefix string) string {

@@ -20,6 +20,9 @@ func (s *Session) due(tx *Tx) bool {
 }
 
 func (tx *Tx) lockSession(id string) (*Session, error) {
+	if !idShaped(id) {
+		return nil, ErrNotFound
+	}
 	return scanSession(tx.row("SELECT "+sessionColumns+" FROM sessions WHERE id = ?"+tx.s.forUpdate(), id))
 }
 

@@ -117,6 +117,9 @@ func (s *Store) AskGrant(ctx context.Context, n NewGrant) (Grant, error) {
 // changeGrant locks a grant that is not over, lets fn change it, and keeps it.
 func (s *Store) changeGrant(ctx context.Context, doing, id string, fn func(tx *Tx, g *Grant, e *audit.Entry) error) (Grant, error) {
 	var out Grant
+	if !idShaped(id) {
+		return out, fmt.Errorf("%s: %w", doing, ErrNotFound)
+	}
 	err := s.write(ctx, doing, func(tx *Tx) error {
 		g, err := scanGrant(tx.row("SELECT "+grantColumns+" FROM evidence_grants WHERE id = ?"+s.forUpdate(), id))
 		if err != nil {
@@ -274,6 +277,9 @@ func (tx *Tx) endReviewGrants(session string) error {
 
 // Grant returns a grant, or ErrNotFound.
 func (s *Store) Grant(ctx context.Context, id string) (Grant, error) {
+	if !idShaped(id) {
+		return Grant{}, fmt.Errorf("read grant: %w", ErrNotFound)
+	}
 	g, err := scanGrant(s.queryRow(ctx, "SELECT "+grantColumns+" FROM evidence_grants WHERE id = ?", id))
 	if err != nil {
 		return Grant{}, fmt.Errorf("read grant: %w", err)

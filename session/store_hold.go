@@ -105,6 +105,9 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id, reason string) (Hold
 	if !reasonCode.MatchString(reason) || by.Role == "" || checkField(by.ID) != nil {
 		return Hold{}, fmt.Errorf("lift legal hold: %w: an actor and a reason of a-z, 0-9, '_', '.' and '-' are needed", ErrInvalid)
 	}
+	if !idShaped(id) {
+		return Hold{}, fmt.Errorf("lift legal hold: %w", ErrNotFound)
+	}
 	var out Hold
 	err := s.write(ctx, "lift legal hold", func(tx *Tx) error {
 		h, err := scanHold(tx.row("SELECT "+holdColumns+" FROM legal_holds WHERE id = ?"+s.forUpdate(), id))

@@ -165,6 +165,9 @@ func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 
 // Get returns a session, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, id string) (*Session, error) {
+	if !idShaped(id) {
+		return nil, fmt.Errorf("get session: %w", ErrNotFound)
+	}
 	ses, err := scanSession(s.queryRow(ctx, "SELECT "+sessionColumns+" FROM sessions WHERE id = ?", id))
 	if err != nil {
 		return nil, fmt.Errorf("get session: %w", err)

@@ -21,6 +21,7 @@ type Upload struct {
 	SHA256       string // of the whole file as the client announced it, "" when it did not or after the end
 	Size         int64
 	Received     int64
+	Parts        int             // that it came in so far
 	Answer       json.RawMessage // nil until judged
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
@@ -35,6 +36,10 @@ type UploadPart struct {
 	At, Size int64
 	Object   string
 }
+
+// MaxUploadParts is how many parts an upload may come in. Each is an object of the
+// vault: the largest photo that is taken (25 MiB) needs parts of 100 KiB.
+const MaxUploadParts = 256
 
 // MaxUploads is how many uploads of one session can be open at once. One more
 // ends the oldest: what a person left behind must not be a dead end.
@@ -115,7 +120,9 @@ func (s *Store) BeginUpload(ctx context.Context, u Upload, life time.Duration) (
 
 // Upload reads an upload, ended or not.
 func (s *Store) Upload(ctx context.Context, id string) (Upload, error) {
-	u, err := scanUpload(s.queryRow(ctx, "SELECT "+uploadColumns+" FROM uploads WHERE id = ?", id))
+	var parts int
+	u, err := scanUpload(scanMore{s.queryRow(ctx, "SELECT "+uploadColumns+", (SELECT COUNT(*) FROM upload_parts p WHERE p.upload = uploads.id) FROM uploads WHERE id = ?", id), []any{&parts}})
+	u.Parts = parts
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		err = fmt.Errorf("read upload: %w", err)
 	}
@@ -123,15 +130,16 @@ func (s *Store) Upload(ctx context.Context, id string) (Upload, error) {
 }
 
 // AddUploadPart appends a part at a byte offset and prolongs the upload's time.
-// ErrConflict when the upload stands elsewhere (another request was faster) or
-// has ended: the part's object is then the caller's to remove.
+// ErrConflict when the upload stands elsewhere (another request was faster), has
+// ended or has MaxUploadParts: the part's object is then the caller's to remove.
 func (s *Store) AddUploadPart(ctx context.Context, id string, p UploadPart, life time.Duration) error {
 	if p.At < 0 || p.Size < 1 || p.Object == "" {
 		return fmt.Errorf("add upload part: %w", ErrInvalid)
 	}
 	return s.write(ctx, "add upload part", func(tx *Tx) error {
-		n, err := tx.exec("UPDATE uploads SET received = received + ?, expires_at = ? WHERE id = ? AND received = ? AND received + ? <= size AND ended_at = 0",
-			p.Size, micros(tx.Now.Add(life)), id, p.At, p.Size)
+		n, err := tx.exec(`UPDATE uploads SET received = received + ?, expires_at = ? WHERE id = ? AND received = ? AND received + ? <= size AND ended_at = 0
+			AND (SELECT COUNT(*) FROM upload_parts q WHERE q.upload = uploads.id) < ?`,
+			p.Size, micros(tx.Now.Add(life)), id, p.At, p.Size, MaxUploadParts)
 		if err != nil {
 			return err
 		}

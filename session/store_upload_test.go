@@ -97,3 +97,20 @@ func TestASessionsUploadsAreBoundedInNumberAndTime(t *testing.T) {
 		}
 	})
 }
+
+func TestAnUploadHasABoundedNumberOfParts(t *testing.T) {
+	each(t, func(t *testing.T, s *Store, _ *testClock) {
+		ses := must[*Session](t)(s.Create(ctx, newSession()))
+		u, _, err := s.BeginUpload(ctx, Upload{Session: ses.ID, Kind: "selfie", Size: 5000}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range MaxUploadParts {
+			ok(t, s.AddUploadPart(ctx, u.ID, UploadPart{At: int64(i), Size: 1, Object: "obj"}, time.Hour))
+		}
+		wantErr(t, s.AddUploadPart(ctx, u.ID, UploadPart{At: MaxUploadParts, Size: 1, Object: "obj"}, time.Hour), ErrConflict)
+		if got := must[Upload](t)(s.Upload(ctx, u.ID)); got.Parts != MaxUploadParts || got.Received != MaxUploadParts {
+			t.Errorf("%+v", got)
+		}
+	})
+}
