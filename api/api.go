@@ -52,6 +52,7 @@ type Store interface {
 	Apply(ctx context.Context, id string, expectVersion int64, ev session.Event, fn func(*session.Tx) error) (*session.Session, error)
 	Evidence(ctx context.Context, id string, attempt int) ([]session.Evidence, error)
 	RequestErasure(ctx context.Context, id string, by session.Actor, reason string) error
+	ReviewPlace(ctx context.Context, id string) (session.Place, error)
 
 	APIKey(ctx context.Context, secret string) (session.APIKey, error)
 	ClientToken(ctx context.Context, secret, purpose string) (session.ClientToken, error)

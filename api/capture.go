@@ -253,6 +253,9 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 	if ses.State == session.CaptureInProgress || ses.State == session.NeedsResubmission {
 		s.Live = liveChecks(cell)
 	}
+	if s.ReviewDue, err = a.reviewDue(ctx, ses); err != nil {
+		return nil, fromError(err)
+	}
 	if ses.State == session.NeedsResubmission || ses.State == session.Rejected {
 		s.Hints = clientHints(ses.Decision)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -21,7 +22,7 @@ func (a *api) registerReviews(h huma.API) {
 	if a.deps.Desk == nil {
 		return
 	}
-	huma.Register(h, a.staffOperation(h, http.MethodGet, "/v1/reviews", "list-reviews", "List cases in review, oldest first", access.ReviewRead), a.listReviews)
+	huma.Register(h, a.staffOperation(h, http.MethodGet, "/v1/reviews", "list-reviews", "List cases in review, in the order of work", access.ReviewRead), a.listReviews)
 	huma.Register(h, a.staffOperation(h, http.MethodGet, "/v1/reviews/{id}", "get-review", "What is known of a case, without its evidence", access.ReviewRead), a.getReview)
 	huma.Register(h, a.staffOperation(h, http.MethodPost, "/v1/reviews/{id}/claim", "claim-review", "Take a case, or keep it for longer", access.ReviewDecide), a.claimReview)
 	release := a.staffOperation(h, http.MethodDelete, "/v1/reviews/{id}/claim", "release-review", "Give a case back", access.ReviewDecide)
@@ -37,6 +38,8 @@ type reviewsInput struct {
 	Segment      string `query:"segment" maxLength:"64"`
 	Jurisdiction string `query:"jurisdiction" maxLength:"16"`
 	DocumentType string `query:"document_type" enum:"passport,id_card,residence_permit,driving_licence"`
+	Queue        string `query:"queue" maxLength:"32"`
+	Order        string `query:"order" enum:"triage,oldest,due,value,risk" default:"triage" doc:"triage is the order of work: by the policy's SLA, risk and value."`
 	Code         string `query:"code" maxLength:"64" doc:"Only cases that wait because of this reason; a page can then be shorter than its limit."`
 	Free         bool   `query:"free" doc:"Only cases that you can take now."`
 	Mine         bool   `query:"mine" doc:"Only cases that you have."`
@@ -48,13 +51,13 @@ type reviewsOutput struct{ Body client.ReviewPage }
 
 func (a *api) listReviews(ctx context.Context, in *reviewsInput) (*reviewsOutput, error) {
 	if in.Cursor != "" {
-		if _, err := session.ParseID(session.SessionPrefix, in.Cursor); err != nil {
+		if _, _, err := session.ParseReviewCursor(in.Cursor); err != nil {
 			return nil, fromError(err)
 		}
 	}
 	items, next, err := a.deps.Desk.Queue(ctx, session.ReviewFilter{
 		Tenant: in.Tenant, Segment: in.Segment, Jurisdiction: in.Jurisdiction, DocumentType: in.DocumentType,
-		Free: in.Free, Mine: in.Mine, Account: StaffOf(ctx).Account.ID, After: in.Cursor, Limit: in.Limit,
+		Queue: in.Queue, Order: in.Order, Free: in.Free, Mine: in.Mine, Account: StaffOf(ctx).Account.ID, After: in.Cursor, Limit: in.Limit,
 	}, policy.Code(in.Code))
 	if err != nil {
 		return nil, fromError(err)
@@ -71,6 +74,7 @@ func (a *api) shownItem(i review.Item) client.ReviewItem {
 	out := client.ReviewItem{
 		Session: s.ID, Version: s.Version, Tenant: s.Tenant, Attempt: s.Attempt, Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType,
 		Codes: []string{}, CreatedAt: s.CreatedAt, Since: i.Since, Due: i.Due, Late: s.State == session.PendingReview && i.Late(a.now()), Votes: i.Votes, Simulated: s.Simulated,
+		Queue: i.Place.Queue, Risk: i.Place.Risk, Value: i.Place.Value, Escalated: !i.Place.Escalated.IsZero(), Overloaded: i.Place.Overloaded,
 	}
 	if s.Decision != nil {
 		out.Codes = codeNames(s.Decision.Codes)
@@ -79,6 +83,19 @@ func (a *api) shownItem(i review.Item) client.ReviewItem {
 		out.ClaimedBy, out.ClaimedUntil = c.Account, &c.Expires
 	}
 	return out
+}
+
+// reviewDue is by when a person will have looked at a case in review, as far as its
+// policy promises a time.
+func (a *api) reviewDue(ctx context.Context, ses *session.Session) (*time.Time, error) {
+	if ses.State != session.PendingReview {
+		return nil, nil
+	}
+	p, err := a.deps.Store.ReviewPlace(ctx, ses.ID)
+	if errors.Is(err, session.ErrNotFound) || err == nil && p.Due.IsZero() {
+		return nil, nil
+	}
+	return &p.Due, err
 }
 
 func codeNames(cs []policy.Code) []string {

@@ -282,6 +282,9 @@ func (a *api) getSession(ctx context.Context, in *idInput) (*sessionOutput, erro
 		return nil, fromError(err)
 	}
 	out := shown(ses)
+	if out.ReviewDue, err = a.reviewDue(ctx, ses); err != nil {
+		return nil, fromError(err)
+	}
 	if out.Evidence, err = a.evidenceState(ctx, ses.ID); err != nil {
 		return nil, fromError(err)
 	}

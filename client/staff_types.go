@@ -49,9 +49,14 @@ type ReviewItem struct {
 	ClaimedUntil *time.Time `json:"claimed_until,omitempty"`
 	Votes        int        `json:"votes" doc:"Reviewers who have judged the attempt."`
 	Simulated    bool       `json:"simulated,omitempty" doc:"Made up by proofline demo-data; there are no photos."`
+	Queue        string     `json:"queue,omitempty"`
+	Risk         float64    `json:"risk" doc:"0 to 1: device risk, step-up rules and failed checks. It orders work and decides nothing."`
+	Value        float64    `json:"value,omitempty" doc:"Amount at stake, as the relying service stated it."`
+	Escalated    bool       `json:"escalated,omitempty" doc:"Two reviewers disagreed; another one decides."`
+	Overloaded   bool       `json:"overloaded,omitempty" doc:"The queue was overloaded when the case entered; due is by the longer time."`
 }
 
-// ReviewPage is one page of cases in review, oldest first.
+// ReviewPage is one page of cases in review, in the order of work.
 type ReviewPage struct {
 	Reviews []ReviewItem `json:"reviews" nullable:"false"`
 	Next    string       `json:"next,omitempty"`

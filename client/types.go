@@ -58,6 +58,7 @@ type Session struct {
 	ExpiresAt     time.Time          `json:"expires_at"`
 	SubmittedAt   *time.Time         `json:"submitted_at,omitempty"`
 	Decision      *Decision          `json:"decision,omitempty"`
+	ReviewDue     *time.Time         `json:"review_due,omitempty" doc:"With a single session in review: by when a person will have looked, where the policy says so. Longer while the queue is overloaded."`
 	Evidence      *EvidenceState     `json:"evidence,omitempty" doc:"With a single session: how long its evidence is kept, or when it was erased."`
 }
 
@@ -137,6 +138,7 @@ type Status struct {
 	Locale       string           `json:"locale,omitempty"`
 	PollAfterMS  int              `json:"poll_after_ms"`
 	ExpiresAt    time.Time        `json:"expires_at"`
+	ReviewDue    *time.Time       `json:"review_due,omitempty" doc:"In review: by when a person will have looked. Longer while the queue is overloaded."`
 	// Seconds, because a client's clock may be wrong.
 	ExpiresIn      int         `json:"expires_in" doc:"Seconds until the session expires."`
 	TokenExpiresIn int         `json:"token_expires_in" doc:"Seconds until the client token stops working; renew it before with POST /v1/capture/token."`

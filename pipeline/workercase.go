@@ -172,6 +172,7 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 		if ev.Basis, err = j.basis(); err != nil {
 			return err
 		}
+		ev.Triage = new(j.r.cell.Triage(d))
 		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, nil)
 		if errors.Is(err, session.ErrNoTransition) {
 			return nil // withdrawn or decided meanwhile; audited

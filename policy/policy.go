@@ -71,6 +71,8 @@ type Cell struct {
 	Residency string `yaml:"residency" json:"residency,omitempty"`
 	// StepUps ask for more when risk signals say so.
 	StepUps []StepUp `yaml:"step_up" json:"step_up,omitempty"`
+	// Review says how people work on the cell's cases.
+	Review *ReviewRules `yaml:"review" json:"review,omitempty"`
 
 	// Fired names the step-up rules that a resolved cell contains.
 	Fired    []string `yaml:"-" json:"-"`
@@ -283,6 +285,9 @@ func (p *Policy) validate() error {
 	if err := p.Defaults.validateStepUps("defaults"); err != nil {
 		return err
 	}
+	if err := p.Defaults.validateReview("defaults"); err != nil {
+		return err
+	}
 	seen := map[Match]string{}
 	for i, c := range p.Cells {
 		where := fmt.Sprintf("cells[%d]", i)
@@ -308,6 +313,9 @@ func (p *Policy) validate() error {
 			return err
 		}
 		if err := p.Defaults.overlay(c).validateStepUps(where); err != nil {
+			return err
+		}
+		if err := p.Defaults.overlay(c).validateReview(where); err != nil {
 			return err
 		}
 	}
@@ -461,6 +469,7 @@ func (c Cell) overlay(o Cell) Cell {
 			*s.dst = *s.src
 		}
 	}
+	out.Review = c.Review.overlay(o.Review)
 	if o.StepUps != nil {
 		out.StepUps = o.StepUps
 	}

@@ -34,6 +34,7 @@ type Store interface {
 	ListObjects(ctx context.Context, id string, c storage.Class) ([]storage.Object, error)
 
 	Reviews(ctx context.Context, f session.ReviewFilter) ([]session.Waiting, error)
+	ReviewPlace(ctx context.Context, id string) (session.Place, error)
 	ReviewClaim(ctx context.Context, id string) (*session.Claim, error)
 	ClaimReview(ctx context.Context, account, id string, ttl time.Duration) (session.Claim, *session.Session, error)
 	ReleaseReview(ctx context.Context, account, id string) error
@@ -103,6 +104,13 @@ func (i Item) Late(now time.Time) bool { return now.After(i.Due) }
 
 func (d *Desk) item(w session.Waiting) Item {
 	i := Item{Waiting: w, Since: w.Session.UpdatedAt}
+	if !w.Place.Entered.IsZero() {
+		i.Since, i.Due = w.Place.Entered, w.Place.Due
+		if i.Due.IsZero() {
+			i.Due = i.Since.Add(d.c.Due)
+		}
+		return i
+	}
 	if x := w.Session.Decision; x != nil {
 		i.Since = x.At
 	}
@@ -110,7 +118,7 @@ func (d *Desk) item(w session.Waiting) Item {
 	return i
 }
 
-// Queue lists cases in review, oldest first. code, when not empty, keeps those
+// Queue lists cases in review in the order of work, or the filter's. code, when not empty, keeps those
 // that wait because of it; the page may then be shorter, and more says whether
 // there is another.
 func (d *Desk) Queue(ctx context.Context, f session.ReviewFilter, code policy.Code) (items []Item, next string, err error) {
@@ -128,7 +136,7 @@ func (d *Desk) Queue(ctx context.Context, f session.ReviewFilter, code policy.Co
 		}
 	}
 	if len(ws) == f.Limit {
-		next = ws[len(ws)-1].Session.ID
+		next = ws[len(ws)-1].Cursor()
 	}
 	return items, next, nil
 }
@@ -163,7 +171,11 @@ func (d *Desk) Case(ctx context.Context, account, id string) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Case{Item: d.item(session.Waiting{Session: *ses}), Attempts: ses.Attempt}
+	place, err := d.c.Store.ReviewPlace(ctx, id)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return nil, err
+	}
+	c := &Case{Item: d.item(session.Waiting{Session: *ses, Place: place}), Attempts: ses.Attempt}
 	if c.Claim, err = d.c.Store.ReviewClaim(ctx, id); err != nil {
 		return nil, err
 	}
@@ -177,7 +189,9 @@ func (d *Desk) Case(ctx context.Context, account, id string) (*Case, error) {
 	}
 	for _, x := range decisions {
 		if x.By == session.Worker && x.Attempt == ses.Attempt {
-			c.Decision, c.Since, c.Due = &x, x.At, x.At.Add(d.c.Due)
+			if c.Decision = &x; place.Entered.IsZero() {
+				c.Since, c.Due = x.At, x.At.Add(d.c.Due)
+			}
 		}
 	}
 	findings, made, err := d.results(ctx, ses)
@@ -194,12 +208,16 @@ func (d *Desk) Case(ctx context.Context, account, id string) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := ses.State != session.PendingReview
+	mine := false
 	for _, v := range votes {
 		if v.Attempt == ses.Attempt {
 			c.Waiting.Votes++
-			open = open || v.Account == account
+			mine = mine || v.Account == account
 		}
+	}
+	open := ses.State != session.PendingReview || mine
+	if !open && place.Blind() {
+		c.Waiting.Votes = 0
 	}
 	for _, v := range votes {
 		if v.Attempt != ses.Attempt || open {

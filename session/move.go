@@ -137,6 +137,16 @@ func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 			return err
 		}
 	}
+	switch {
+	case ses.State == PendingReview:
+		if err := tx.enterQueue(ses, ev.Triage); err != nil {
+			return err
+		}
+	case from == PendingReview:
+		if err := tx.leaveQueue(ses.ID); err != nil {
+			return err
+		}
+	}
 	if from == Submitted {
 		if err := tx.finishRun(ses.ID, ses.Attempt); err != nil {
 			return err

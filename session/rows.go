@@ -60,6 +60,11 @@ type scanMore struct {
 
 func (s scanMore) Scan(dest ...any) error { return s.r.Scan(append(dest, s.more...)...) }
 
+// scanFunc is a function as a scanner.
+type scanFunc func(...any) error
+
+func (f scanFunc) Scan(dest ...any) error { return f(dest...) }
+
 // qualified names columns by their table.
 func qualified(table, columns string) string {
 	names := strings.Split(columns, ",")

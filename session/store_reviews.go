@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/audit"
@@ -26,8 +27,10 @@ type Waiting struct {
 	Session Session
 	// Claim is who has it now; nil: it is free.
 	Claim *Claim
-	// Votes is how many reviewers have judged the attempt.
+	// Votes is how many reviewers have judged the attempt; 0 where nobody may
+	// know yet.
 	Votes int
+	Place Place
 }
 
 // Vote is what one reviewer said of an attempt.
@@ -48,16 +51,19 @@ type Vote struct {
 // ReviewFilter selects cases in review; empty fields select all.
 type ReviewFilter struct {
 	Tenant, Segment, Jurisdiction, DocumentType string
+	Queue                                       string
+	Order                                       string // ByTriage when empty
 	// Free leaves out what somebody else has, or Account has judged.
 	Free    bool
 	Account string
 	Mine    bool   // only what Account has claimed
-	After   string // id of the last case of the page before
+	After   string // Waiting.Cursor of the last case of the page before
 	Limit   int    // 1 … 200; 0 means 50
 }
 
-// Reviews lists cases in review, oldest first: whatever arrives later, no case
-// starves.
+// Reviews lists cases in review in the order of work, or as the filter says. The
+// order is that of policy.Triage: a case is never overtaken by one that entered
+// after its SLA ran out, so no case starves.
 func (s *Store) Reviews(ctx context.Context, f ReviewFilter) ([]Waiting, error) {
 	if f.Limit == 0 {
 		f.Limit = 50
@@ -66,11 +72,26 @@ func (s *Store) Reviews(ctx context.Context, f ReviewFilter) ([]Waiting, error) 
 		return nil, fmt.Errorf("list reviews: %w: limit must be 1 to 200", ErrInvalid)
 	}
 	now := micros(s.clock())
+	key, keyArgs, err := s.reviewKey(ctx, f.Order)
+	if err != nil {
+		return nil, fmt.Errorf("list reviews: %w", err)
+	}
 	q := "SELECT " + qualified("s", sessionColumns) + `, COALESCE(c.account, ''), COALESCE(c.claimed_at, 0), COALESCE(c.expires_at, 0),
-		(SELECT COUNT(*) FROM review_votes v WHERE v.session = s.id AND v.attempt = s.attempt)
-		FROM sessions s LEFT JOIN review_claims c ON c.session = s.id AND c.attempt = s.attempt AND c.expires_at > ?
-		WHERE s.state = ? AND s.id > ?`
-	args := []any{now, PendingReview, f.After}
+		(SELECT COUNT(*) FROM review_votes v WHERE v.session = s.id AND v.attempt = s.attempt), ` + placeColumns + ", " + key + `
+		FROM review_queue q JOIN sessions s ON s.id = q.session LEFT JOIN review_claims c ON c.session = s.id AND c.attempt = s.attempt AND c.expires_at > ?
+		WHERE s.state = ?`
+	args := append(slices.Clone(keyArgs), now, PendingReview)
+	if f.After != "" {
+		last, id, err := ParseReviewCursor(f.After)
+		if err != nil {
+			return nil, fmt.Errorf("list reviews: %w", err)
+		}
+		q += " AND (" + key + " > ? OR " + key + " = ? AND s.id > ?)"
+		args = append(append(append(append(append(args, keyArgs...), last), keyArgs...), last), id)
+	}
+	if f.Queue != "" {
+		q, args = q+" AND q.queue = ?", append(args, f.Queue)
+	}
 	for col, v := range map[string]string{"tenant": f.Tenant, "segment": f.Segment, "jurisdiction": f.Jurisdiction, "document_type": f.DocumentType} {
 		if v != "" {
 			q, args = q+" AND s."+col+" = ?", append(args, v)
@@ -87,16 +108,23 @@ func (s *Store) Reviews(ctx context.Context, f ReviewFilter) ([]Waiting, error) 
 		var w Waiting
 		var account string
 		var at, expires int64
-		ses, err := scanSession(scanMore{r, []any{&account, &at, &expires, &w.Votes}})
+		var ses *Session
+		err := w.Place.scan(scanFunc(func(dest ...any) (err error) {
+			ses, err = scanSession(scanMore{r, append([]any{&account, &at, &expires, &w.Votes}, dest...)})
+			return err
+		}), &w.Place.key)
 		if err != nil {
 			return w, err
+		}
+		if w.Place.Blind() {
+			w.Votes = 0 // who knows that a second look is wanted looks otherwise
 		}
 		w.Session = *ses
 		if account != "" {
 			w.Claim = &Claim{Session: ses.ID, Attempt: ses.Attempt, Account: account, At: fromMicros(at), Expires: fromMicros(expires)}
 		}
 		return w, nil
-	}, q+" ORDER BY s.id LIMIT ?", append(args, f.Limit)...)
+	}, q+" ORDER BY "+key+", s.id LIMIT ?", append(append(args, keyArgs...), f.Limit)...)
 }
 
 // ReviewClaim returns who has a case now, or nil.
@@ -236,8 +264,16 @@ func (s *Store) CastVote(ctx context.Context, b Ballot) (ses *Session, settled b
 			return ErrNotClaimed
 		}
 		v.ID, v.Attempt, v.At = s.ids.next(VotePrefix, tx.Now), ses.Attempt, tx.Now
-		n, err := tx.exec("INSERT INTO review_votes (id, session, attempt, account, outcome, codes, overrides, note, seconds, at) VALUES ("+marks(10)+") ON CONFLICT DO NOTHING",
-			v.ID, ses.ID, v.Attempt, v.Account, v.Outcome, string(codes), smallint(v.Overrides), v.Note, int64(tx.Now.Sub(c.At).Seconds()), micros(tx.Now))
+		blind, err := tx.secondWanted(ses.ID)
+		if err != nil {
+			return err
+		}
+		quorum := b.Quorum
+		if blind {
+			quorum = max(quorum, 2)
+		}
+		n, err := tx.exec("INSERT INTO review_votes (id, session, attempt, account, outcome, codes, overrides, note, seconds, at, blind) VALUES ("+marks(11)+") ON CONFLICT DO NOTHING",
+			v.ID, ses.ID, v.Attempt, v.Account, v.Outcome, string(codes), smallint(v.Overrides), v.Note, int64(tx.Now.Sub(c.At).Seconds()), micros(tx.Now), smallint(blind))
 		if err != nil {
 			return err
 		}
@@ -259,12 +295,19 @@ func (s *Store) CastVote(ctx context.Context, b Ballot) (ses *Session, settled b
 			e.Refs["overrides"] = "true"
 		}
 		tx.Audit(ses.marked(e))
-		var agree int
-		if err := tx.row("SELECT COUNT(*) FROM review_votes WHERE session = ? AND attempt = ? AND outcome = ?", ses.ID, ses.Attempt, v.Outcome).Scan(&agree); err != nil {
+		var all, agree int
+		if err := tx.row("SELECT COUNT(*), COALESCE(SUM(CASE WHEN outcome = ? THEN 1 ELSE 0 END), 0) FROM review_votes WHERE session = ? AND attempt = ?", v.Outcome, ses.ID, ses.Attempt).Scan(&all, &agree); err != nil {
 			return err
 		}
-		if agree < b.Quorum {
-			return nil
+		if agree < quorum {
+			if agree == all {
+				return nil
+			}
+			fresh, err := tx.escalate(ses.ID)
+			if err == nil && fresh {
+				tx.Audit(reviewEntry(ses, v.Account, "review.escalated"))
+			}
+			return err
 		}
 		ev.Refs = map[string]string{"vote": v.ID}
 		out, none, err := tx.apply(ses.ID, AnyVersion, ev, nil)

@@ -163,7 +163,7 @@ func (l *life) decide() bool {
 	basis.Input = in
 	basis.Input.Findings = nil
 	ev := session.Decided(worker, l.ses.Attempt, w.Policy.Decide(in))
-	ev.Basis = basis
+	ev.Basis, ev.Triage = basis, new(l.cell.Triage(*ev.Decision))
 	return l.apply(ev)
 }
 

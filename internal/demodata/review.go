@@ -12,10 +12,6 @@ import (
 // review plays the people who look at a case, until it is decided. False: the
 // script is over.
 func (l *life) review() bool {
-	quorum := 1
-	if l.r.Float64() < 0.08 {
-		quorum = 2
-	}
 	for _, i := range l.r.Perm(len(l.w.reviewers)) {
 		rev := l.w.reviewers[i]
 		if l.w.Until.Sub(l.now) < 3*24*time.Hour && l.goesOn(0.7) {
@@ -41,7 +37,7 @@ func (l *life) review() bool {
 		var settled bool
 		l.ses, settled, l.err = l.w.store.CastVote(l.w.ctx, session.Ballot{
 			Vote:    session.Vote{Session: l.ses.ID, Account: rev.id, Outcome: d.Outcome, Codes: d.Codes, Overrides: overrides},
-			Version: session.AnyVersion, Decision: d, Quorum: quorum,
+			Version: session.AnyVersion, Decision: d, Quorum: 1,
 		})
 		if l.err != nil {
 			return false

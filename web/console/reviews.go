@@ -29,7 +29,7 @@ type queueData struct {
 func (x *Console) reviews(w http.ResponseWriter, r *http.Request) {
 	s, q := api.StaffOf(r.Context()), r.URL.Query()
 	after := q.Get("after")
-	if _, err := session.ParseID(session.SessionPrefix, after); err != nil {
+	if _, _, err := session.ParseReviewCursor(after); err != nil {
 		after = ""
 	}
 	d := queueData{Now: x.c.Now(), Me: s.Account.ID, Free: q.Get("show") == "free"}
