@@ -22,6 +22,8 @@ type Page struct {
 	Method, Path string
 	Need         access.Permission
 	Handler      http.Handler
+	// MaxBody is how long a form may be, in bytes; 0: what is usual.
+	MaxBody int64
 }
 
 // Console is the operators' pages.
@@ -241,7 +243,7 @@ func (a *api) page(p Page) http.Handler {
 			a.turnAway(w, r, newProblem(client.CodeForbidden, "The request comes from a page of another site."))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxJSON)
+		r.Body = http.MaxBytesReader(w, r.Body, max(maxJSON, p.MaxBody))
 		var s Staff
 		var err error
 		if p.Need == access.Public {

@@ -47,6 +47,18 @@ var phrases = map[string]string{
 	"client_token.issue":           "made a capture link",
 	"client_token.redeem":          "opened a capture link",
 	"client_token.revoke":          "ended a capture link",
+	"policy.proposed":              "proposed another policy",
+	"policy.activated":             "made another policy the active one",
+	"policy.withdrawn":             "withdrew a proposed policy",
+	"rules.archived":               "archived rules",
+	"account.create":               "added an account",
+	"account.set_roles":            "changed the roles of an account",
+	"account.set_password":         "changed a password",
+	"account.set_totp":             "switched an authenticator app on",
+	"account.remove_totp":          "switched an authenticator app off",
+	"account.disable":              "disabled an account",
+	"account.enable":               "enabled an account",
+	"audit.verify":                 "had the audit log verified",
 }
 
 // roles as people call them.
@@ -62,7 +74,9 @@ func roleName(role string) string {
 	return "A " + strings.ReplaceAll(role, "_", " ")
 }
 
-// words is one sentence for an entry of the log.
+// Words is one sentence for an entry of the log.
+func Words(e audit.Entry) string { return words(e) }
+
 func words(e audit.Entry) string {
 	role, _, _ := strings.Cut(e.Actor, ":")
 	what := phrases[e.Action]

@@ -340,3 +340,8 @@ func (s *Store) cases(ctx context.Context, hour time.Time) (map[string]*caseRow,
 	})
 	return out, err
 }
+
+// CountInReview counts the cases that wait for a person.
+func (s *Store) CountInReview(ctx context.Context) (int64, error) {
+	return s.number(ctx, "count cases in review", "SELECT COUNT(*) FROM sessions WHERE state = 'pending_review'")
+}

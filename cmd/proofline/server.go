@@ -20,7 +20,6 @@ import (
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 	"github.com/proofline/proofline/web"
-	"github.com/proofline/proofline/web/console"
 	"github.com/proofline/proofline/webhook"
 )
 
@@ -205,7 +204,7 @@ func (s settings) serve(ctx context.Context, n *node, live *livePolicy, archive 
 		Submitted: wake, ClientAddress: trusted.client,
 		OperatorToken: s.operatorToken(),
 		QueuePage:     framedQueue(queue.Page(queuePagePath)),
-		Door:          door, Desk: desk, Console: console.New(console.Config{Door: door, Desk: desk, PublicURL: public, Log: n.log}),
+		Door:          door, Desk: desk, Console: s.console(n, live, archive, door, desk, public, wake),
 		Ready: n.checks(queue),
 		Log:   n.log, Metrics: registry, Version: version,
 	})

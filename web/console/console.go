@@ -1,5 +1,7 @@
 // Package console is the pages for people who work here: the login, one's own
-// account, the review queue and the page on which a case is decided.
+// account, the review queue and the page on which a case is decided; and for who
+// runs the server the figures, cases, thresholds, policies, retention, the audit
+// log, webhooks, queues, models and accounts (docs/console.md).
 //
 // The pages are html/template with one style sheet and one small script, all
 // compiled in; they work without the script, which adds keys and hides what does
@@ -14,6 +16,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -30,7 +33,11 @@ import (
 	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/access/login"
 	"github.com/proofline/proofline/api"
+	"github.com/proofline/proofline/casefile"
+	"github.com/proofline/proofline/models"
+	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/review"
+	"github.com/proofline/proofline/session"
 )
 
 //go:embed pages
@@ -47,6 +54,33 @@ type Config struct {
 	PublicURL string
 	Log       *slog.Logger
 	Now       func() time.Time
+
+	// Store is where the pages beside reviews read from. nil: there are none.
+	Store *session.Store
+	Rules Rules
+	// Verifier is the public key of the audit log.
+	Verifier string
+	// Models says which models there are and whether their files are right.
+	Models func() ([]models.Status, error)
+	// QueuePage: the tasks' own page is served under /ops/queues.
+	QueuePage bool
+	// Wake has what was started again looked at at once. nil: within seconds.
+	Wake func()
+}
+
+// Rules is how the console reaches policies; without Current it shows none.
+type Rules struct {
+	// Current is the policy for new sessions.
+	Current func() *policy.Policy
+	// Under finds an archived policy under an archived catalogue of reason codes.
+	Under casefile.PolicyOf
+	// Prepare completes a policy's text before it is kept: the calibration that
+	// its targets are resolved through goes into it.
+	Prepare func(text []byte) ([]byte, error)
+	// Check says whether this server can work by a policy. nil: by any.
+	Check func(*policy.Policy) error
+	// Activated is called when another policy became active.
+	Activated func(context.Context) error
 }
 
 // Console serves the pages.
@@ -54,6 +88,8 @@ type Console struct {
 	c      Config
 	pages  map[string]*template.Template
 	static map[string]static
+	labs   labs
+	proof  proof
 }
 
 type static struct {
@@ -73,9 +109,10 @@ func New(c Config) *Console {
 		c.Now = time.Now
 	}
 	x := &Console{c: c, pages: map[string]*template.Template{}, static: map[string]static{}}
-	for _, name := range []string{"login", "account", "reviews", "review", "grants", "message"} {
+	for _, name := range []string{"login", "account", "reviews", "review", "grants", "message", "overview", "sessions", "session", "thresholds",
+		"policies", "policy", "policyedit", "policychange", "retention", "audit", "webhooks", "queues", "models", "users"} {
 		// The files are compiled in and covered by tests.
-		x.pages[name] = template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/"+name+".html"))
+		x.pages[name] = template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
 	for name, kind := range map[string]string{"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"} {
 		b, err := files.ReadFile("pages/" + name)
@@ -93,7 +130,7 @@ func (x *Console) Pages() []api.Page {
 	page := func(method, path string, need access.Permission, h http.HandlerFunc) api.Page {
 		return api.Page{Method: method, Path: Path + path, Need: need, Handler: x.secured(h)}
 	}
-	return []api.Page{
+	pages := []api.Page{
 		page("GET", "", access.AccountSelf, x.home),
 		page("GET", "/static/{file}", access.Public, x.file),
 		page("GET", "/login", access.Public, x.loginPage),
@@ -118,6 +155,48 @@ func (x *Console) Pages() []api.Page {
 		page("GET", "/grants", access.EvidenceApprove, x.grants),
 		page("POST", "/grants/{grant}", access.EvidenceApprove, x.changeGrant),
 	}
+	if x.c.Store == nil {
+		return pages
+	}
+	pages = append(pages,
+		page("GET", "/overview", access.FiguresRead, x.overview),
+		page("GET", "/sessions", access.CaseList, x.sessions),
+		page("GET", "/sessions/{id}", access.CaseList, x.session),
+		page("POST", "/sessions/{id}/cancel", access.SessionEnd, x.cancel),
+		page("POST", "/sessions/{id}/erase", access.Erase, x.erase),
+		page("POST", "/sessions/{id}/hold", access.HoldPlace, x.hold),
+
+		page("GET", "/retention", access.HoldRead, x.retention),
+		page("POST", "/holds/{hold}/lift", access.HoldPlace, x.liftHold),
+		page("GET", "/audit", access.AuditRead, x.audit),
+		page("POST", "/audit/verify", access.AuditRead, x.verifyAudit),
+		page("GET", "/webhooks", access.QueueRead, x.webhooks),
+		page("GET", "/queues", access.QueueRead, x.queues),
+		page("POST", "/outbox/{row}/replay", access.QueueManage, x.replay),
+		page("GET", "/models", access.FiguresRead, x.models),
+		page("GET", "/users", access.AccountsRead, x.users),
+		page("POST", "/users", access.AccountsEdit, x.addUser),
+		page("POST", "/users/{account}", access.AccountsEdit, x.changeUser),
+	)
+	if x.c.Rules.Current == nil {
+		return pages
+	}
+	edit := func(method, path string, need access.Permission, h http.HandlerFunc) api.Page {
+		p := page(method, path, need, h)
+		p.MaxBody = 4 * policy.MaxFileBytes // as a form, most of it is escaped
+		return p
+	}
+	return append(pages,
+		page("GET", "/thresholds", access.PolicyRead, x.thresholds),
+		page("GET", "/policies", access.PolicyRead, x.policies),
+		page("GET", "/policies/diff", access.PolicyRead, x.policyDiff),
+		page("GET", "/policies/{hash}", access.PolicyRead, x.policyText),
+		page("GET", "/policies/changes/{id}", access.PolicyRead, x.policyChange),
+		page("POST", "/policies/changes/{id}", access.PolicyEdit, x.decideChange),
+		page("GET", "/policies/edit", access.PolicyEdit, x.editPolicy),
+		edit("POST", "/policies/edit", access.PolicyEdit, x.checkPolicy),
+		edit("POST", "/policies/propose", access.PolicyEdit, x.propose),
+	)
 }
 
 // policyHeaders start from nothing: own style, script, pictures and forms.
@@ -144,6 +223,8 @@ func (x *Console) secured(h http.HandlerFunc) http.Handler {
 // view is what every page gets.
 type view struct {
 	Title string
+	Path  string
+	Nav   []navGroup
 	Staff api.Staff
 	Said  string // what the last action came to
 	Bad   bool   // and that it failed
@@ -154,6 +235,7 @@ type view struct {
 // never ends in the middle.
 func (x *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	v.Staff = api.StaffOf(r.Context())
+	v.Path, v.Nav = r.URL.Path, x.nav(v.Staff, r.URL.Path)
 	if v.Said == "" {
 		m := said[r.URL.Query().Get("said")]
 		v.Said, v.Bad = m.text, m.bad
@@ -221,9 +303,13 @@ func (x *Console) file(w http.ResponseWriter, r *http.Request) {
 }
 
 func (x *Console) home(w http.ResponseWriter, r *http.Request) {
-	at := "/account"
-	if api.StaffOf(r.Context()).Can(access.ReviewRead) {
-		at = "/reviews"
+	s := api.StaffOf(r.Context())
+	at := Path + "/account"
+	switch nav := x.nav(s, ""); {
+	case s.Can(access.ReviewRead):
+		at = Path + "/reviews" // who has work here begins with it
+	case len(nav) > 0:
+		at = nav[0].Items[0].Path
 	}
-	http.Redirect(w, r, Path+at, http.StatusSeeOther)
+	http.Redirect(w, r, at, http.StatusSeeOther)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +55,28 @@ var said = map[string]message{
 	"purpose":     {"This purpose needs a few words.", true},
 	"provider":    {"The login at the provider did not work. Try again.", true},
 	"no_role":     {"You are known to the provider, and have no role here. Ask an administrator.", true},
-	"session":     {"You were logged out, because you were away. Log in again.", true},
+	"cancelled":   {"The session is cancelled. The relying service is told.", false},
+	"erasing":     {"Everything kept of the session is being erased.", false},
+	"held":        {"The hold is placed: nothing of the session is erased until it is lifted.", false},
+	"lifted":      {"The hold is lifted.", false},
+	"replayed":    {"Started again.", false},
+	"proposed":    {"Proposed. Look at what it changes, then activate it.", false},
+	"activated":   {"Active: new sessions follow it. Sessions that began before keep theirs.", false},
+	"withdrawn":   {"The proposal is withdrawn.", false},
+	"added":       {"The account is added.", false},
+	"changed":     {"The account is changed. It is logged out everywhere.", false},
+
+	"not_now":  {"The session is in another state by now. Nothing was changed.", true},
+	"unsure":   {"Tick the box first: what is erased is gone.", true},
+	"invalid":  {"That is not complete, or not in the right form. Nothing was changed.", true},
+	"on_hold":  {"A legal hold keeps the evidence. Nothing was erased.", true},
+	"moved":    {"Another policy was activated since this one was proposed. Propose it again, on top of that.", true},
+	"unusable": {"This server can not work by that policy. Nothing was changed.", true},
+	"taken":    {"There is an account of this name.", true},
+	"account":  {"An account needs a name of letters, digits and . _ @ + -, and at least one role.", true},
+	"yourself": {"Somebody else has to change your own account.", true},
+	"no_roles": {"An account has at least one role. Disable it instead.", true},
+	"session":  {"You were logged out, because you were away. Log in again.", true},
 }
 
 var errNotThere = session.ErrNotFound
@@ -76,6 +99,22 @@ func wordsFor(err error) string {
 		return "wrong"
 	case errors.Is(err, session.ErrConflict):
 		return "again"
+	case errors.Is(err, session.ErrPolicyMoved):
+		return "moved"
+	case errors.Is(err, errUnusable):
+		return "unusable"
+	case errors.Is(err, errSelf):
+		return "yourself"
+	case errors.Is(err, errNoRole):
+		return "no_roles"
+	case errors.Is(err, session.ErrTaken):
+		return "taken"
+	case errors.Is(err, session.ErrHeld):
+		return "on_hold"
+	case errors.Is(err, session.ErrNoTransition):
+		return "not_now"
+	case errors.Is(err, session.ErrInvalid):
+		return "invalid"
 	case errors.Is(err, session.ErrNotInReview):
 		return "not_review"
 	case errors.Is(err, session.ErrClaimed):
@@ -111,6 +150,41 @@ var functions = template.FuncMap{
 	"number":   func(v float64) string { return fmt.Sprintf("%.4g", v) },
 	"join":     strings.Join,
 	"purposes": access.Purposes,
+	"day":      func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"moment":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05 UTC") },
+	"hash":     func(s string) string { return s[:min(12, len(s))] },
+	"who":      func(names map[string]string, actor string) string { return names[actor] },
+	"thousand": func(n any) string { return thousands(toInt(n)) },
+	"percent": func(v float64) string {
+		if math.IsNaN(v) {
+			return "–"
+		}
+		return percent(v)
+	},
+	"hook": hookState,
+	"has":  func(roles []access.Role, r access.Role) bool { return slices.Contains(roles, r) },
+	"mib":  func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) },
+	"add":  func(a, b float64) float64 { return a + b },
+	"sub":  func(a, b float64) float64 { return a - b },
+	"plural": func(n any, one, many string) string {
+		if toInt(n) == 1 {
+			return one
+		}
+		return many
+	},
+}
+
+// toInt takes the integers that templates have.
+func toInt(n any) int64 {
+	switch n := n.(type) {
+	case int:
+		return int64(n)
+	case int64:
+		return n
+	case uint64:
+		return int64(min(n, math.MaxInt64))
+	}
+	return 0
 }
 
 // spell is a length of time as people say it.
