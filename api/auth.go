@@ -65,6 +65,9 @@ func (a *api) withKey(h huma.API, scope string) func(huma.Context, func(huma.Con
 			return
 		}
 		recordOf(ctx.Context()).actor = key.ID
+		if key.Test() {
+			ctx.SetHeader(modeHeader, "test")
+		}
 		next(huma.WithValue(ctx, keyOf{}, key))
 	}
 }

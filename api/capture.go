@@ -50,6 +50,7 @@ func (a *api) mine(ctx context.Context) (*session.Session, error) {
 	ses, err := a.deps.Store.Get(ctx, clientToken(ctx).Session)
 	if err == nil {
 		recordOf(ctx).correl = ses.CorrelationID
+		markTest(ctx, ses)
 	}
 	return ses, err
 }
@@ -107,6 +108,12 @@ func (a *api) submit(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	}
 	if ses.Consent == nil && !ses.State.Terminal() {
 		return nil, newProblem(client.CodeConsentMissing, "")
+	}
+	if ses.Test() && ses.State == session.NeedsResubmission {
+		// No photo is needed there, and it is a photo that begins an attempt.
+		if ses, err = a.deps.Store.Apply(ctx, ses.ID, ses.Version, session.Event{Kind: session.StartCapture, Actor: a.by(ctx)}, nil); err != nil {
+			return nil, fromError(err)
+		}
 	}
 	if ses.State == session.CaptureInProgress {
 		if missing, err := a.missing(ctx, ses); err != nil {
@@ -202,6 +209,9 @@ func choices(rules *policy.Policy, ses *session.Session) []string {
 }
 
 func (a *api) missing(ctx context.Context, ses *session.Session) ([]string, error) {
+	if ses.Test() {
+		return nil, nil // nothing is measured there
+	}
 	held, documentType, err := a.held(ctx, ses)
 	if err != nil {
 		return nil, err
@@ -223,6 +233,7 @@ func (a *api) missing(ctx context.Context, ses *session.Session) ([]string, erro
 }
 
 func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput, error) {
+	markTest(ctx, ses)
 	held, documentType, err := a.held(ctx, ses)
 	if err != nil {
 		return nil, fromError(err)
@@ -236,7 +247,7 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 		documentType, types = ses.DocumentType, []string{ses.DocumentType}
 	}
 	s := client.Status{
-		Session: ses.ID, State: string(ses.State), Attempt: ses.Attempt, AttemptsLeft: ses.MaxAttempts - ses.Attempt,
+		Session: ses.ID, Test: ses.Test(), State: string(ses.State), Attempt: ses.Attempt, AttemptsLeft: ses.MaxAttempts - ses.Attempt,
 		Consent: ses.Consent != nil, DocumentType: documentType, Documents: []client.DocumentChoice{}, Accepted: []string{},
 		Limits: client.UploadLimits{MaxBytes: a.limits.PhotoBytes}, Locale: ses.Locale,
 		PollAfterMS: 1000, ExpiresAt: ses.ExpiresAt, ExpiresIn: a.seconds(ses.ExpiresAt), TokenExpiresIn: a.seconds(clientToken(ctx).ExpiresAt),

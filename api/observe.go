@@ -26,6 +26,7 @@ type record struct {
 	session string
 	actor   string
 	correl  string
+	header  http.Header // of the answer; nil outside of a request
 	problem *problem
 }
 
@@ -115,7 +116,7 @@ func observe(log *slog.Logger, m *metrics) func(http.Handler) http.Handler {
 			if !acceptableID.MatchString(id) {
 				id = "req_" + strings.ToLower(rand.Text())
 			}
-			rec := &record{id: id}
+			rec := &record{id: id, header: w.Header()}
 			r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
 			w.Header().Set("X-Request-Id", id)
 			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)

@@ -179,6 +179,10 @@ func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*
 	if !a.deps.Vault.HasRegion(cell.Residency) {
 		return nil, fmt.Errorf("create session: residency %q: %w", cell.Residency, storage.ErrRegion)
 	}
+	magic, p := sandbox(key, b.ExternalRef)
+	if p != nil {
+		return nil, p
+	}
 	ttl := time.Duration(cell.Expires)
 	if b.ExpiresIn > 0 {
 		ttl = time.Duration(b.ExpiresIn) * time.Second
@@ -209,6 +213,9 @@ func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*
 			}
 			return nil, err
 		}
+	}
+	if key.Test() {
+		return a.beginTest(ctx, ses, magic, by)
 	}
 	a.metrics.created.Inc()
 	return ses, nil
@@ -338,7 +345,7 @@ func shown(s *session.Session) client.Session {
 		ID: s.ID, State: string(s.State), Version: s.Version, Attempt: s.Attempt, MaxAttempts: s.MaxAttempts,
 		Policy: s.PolicyName, PolicyVersion: s.PolicyVersion, PolicyHash: s.PolicyHash,
 		Segment: s.Segment, Jurisdiction: s.Jurisdiction, DocumentType: s.DocumentType, Signals: s.Signals,
-		ExternalRef: s.ExternalRef, CorrelationID: s.CorrelationID, Locale: s.Locale, Simulated: s.Simulated, Device: s.Device,
+		ExternalRef: s.ExternalRef, CorrelationID: s.CorrelationID, Locale: s.Locale, Test: s.Test(), Simulated: s.Simulated, Device: s.Device,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, ExpiresAt: s.ExpiresAt,
 	}
 	if s.Consent != nil {

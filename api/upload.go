@@ -244,7 +244,9 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 	if err != nil {
 		return policy.GateAnswer{}, fromError(fmt.Errorf("judge photo: %w", err))
 	}
-	a.metrics.judged(in.Kind, j, time.Since(began))
+	if !ses.Test() {
+		a.metrics.judged(in.Kind, j, time.Since(began))
+	}
 	return j, nil
 }
 

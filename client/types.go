@@ -49,6 +49,7 @@ type Session struct {
 	ExternalRef   string             `json:"external_ref,omitempty"`
 	CorrelationID string             `json:"correlation_id"`
 	Locale        string             `json:"locale,omitempty"`
+	Test          bool               `json:"test,omitempty" doc:"Of a sandbox: made with a test key, decided by its external_ref."`
 	Simulated     bool               `json:"simulated,omitempty" doc:"Made up by proofline demo-data: nobody was verified."`
 	Device        string             `json:"device,omitempty" doc:"Class of the person's device: phone, tablet or desktop."`
 	ConsentAt     *time.Time         `json:"consent_at,omitempty"`
@@ -125,6 +126,7 @@ type DocumentChoice struct {
 // happened before.
 type Status struct {
 	Session      string           `json:"session"`
+	Test         bool             `json:"test,omitempty" doc:"Of a sandbox: nobody is verified, and no photo is needed."`
 	State        string           `json:"state"`
 	Attempt      int              `json:"attempt"`
 	AttemptsLeft int              `json:"attempts_left" doc:"After the current one."`

@@ -50,7 +50,6 @@ func (w *Worker) verify(ctx context.Context, row session.Outbox) error {
 	case err != nil:
 		return err
 	}
-	w.c.Metrics.waited(row, lease.Fence == 1)
 	rctx, stop := w.keep(ctx, lease)
 	err = w.run(rctx, row, lease)
 	lost := stop()
@@ -133,6 +132,10 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 	if err != nil {
 		return err
 	}
+	if ses.Test() {
+		return w.runTest(ctx, row, lease, ses)
+	}
+	w.c.Metrics.waited(row, lease.Fence == 1)
 	p, err := w.c.Policy(ctx, ses.PolicyHash)
 	if err != nil {
 		return fmt.Errorf("find policy %s version %s: %w", ses.PolicyName, ses.PolicyVersion, err)

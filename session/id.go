@@ -32,6 +32,7 @@ const (
 // Prefixes of secrets. Secret scanners find them by these.
 const (
 	APIKeySecret      = "plk_"
+	TestKeySecret     = "plk_test_"
 	ClientTokenSecret = "plc_"
 	StaffSecret       = "pls_"
 )

@@ -105,7 +105,7 @@ func (tx *Tx) move(ses *Session, t Transition, ev Event) error {
 		e.Hashes = map[string]string{"consent_text": ev.Consent.TextHash}
 	}
 	tx.Audit(ses.marked(e))
-	tx.moves = append(tx.moves, Move{From: from, To: ses.State, Event: ev.Kind, By: ev.Actor.Role})
+	tx.moves = append(tx.moves, Move{From: from, To: ses.State, Event: ev.Kind, By: ev.Actor.Role, Test: ses.Test()})
 	if t.Notice == "" {
 		return nil
 	}

@@ -166,6 +166,9 @@ type Filter struct {
 	Cursor        string    // Page.Next of the page before
 	Limit         int       // 1 … 200; 0 means 50
 	OldestFirst   bool
+	// Test includes sandboxes where no tenant is named; one that is named is
+	// listed whatever it is.
+	Test bool
 }
 
 // Page is one page of List. Next is empty on the last one.
@@ -196,4 +199,6 @@ type NoticeData struct {
 	Retake        []string `json:"retake,omitempty"`
 	CorrelationID string   `json:"correlation_id"`
 	ExternalRef   string   `json:"external_ref,omitempty"`
+	// Test: the session is of a sandbox.
+	Test bool `json:"test,omitempty"`
 }

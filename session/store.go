@@ -55,6 +55,7 @@ type Move struct {
 	From, To State
 	Event    EventKind
 	By       Role
+	Test     bool // of a sandbox
 }
 
 // WithMoves has f told of every transition that this process commits. It must

@@ -42,11 +42,11 @@ func scanKey(r scanner) (APIKey, error) {
 // CreateAPIKey makes a key and returns its secret, which is shown this once and
 // kept as a hash. ttl 0 means that it does not expire.
 func (s *Store) CreateAPIKey(ctx context.Context, by Actor, tenant, name string, scopes []string, ttl time.Duration) (APIKey, string, error) {
-	return s.putAPIKey(ctx, by, tenant, name, scopes, ttl, newSecret(APIKeySecret))
+	return s.putAPIKey(ctx, by, tenant, name, scopes, ttl, newSecret(keySecret(tenant)))
 }
 
 func (s *Store) putAPIKey(ctx context.Context, by Actor, tenant, name string, scopes []string, ttl time.Duration, secret string) (APIKey, string, error) {
-	hash, err := HashSecret(APIKeySecret, secret)
+	hash, err := HashSecret(keySecret(tenant), secret)
 	if err != nil {
 		return APIKey{}, "", fmt.Errorf("create API key: %w", err)
 	}
@@ -74,13 +74,13 @@ func (s *Store) putAPIKey(ctx context.Context, by Actor, tenant, name string, sc
 // APIKey finds the key of a secret. ErrTokenInvalid: unknown or revoked;
 // ErrTokenExpired.
 func (s *Store) APIKey(ctx context.Context, secret string) (APIKey, error) {
-	hash, err := HashSecret(APIKeySecret, secret)
+	hash, err := HashSecret(keyKind(secret), secret)
 	if err != nil {
 		return APIKey{}, err
 	}
 	k, err := scanKey(s.queryRow(ctx, "SELECT "+keyColumns+" FROM api_keys WHERE hash = ?", hash))
 	switch {
-	case errors.Is(err, ErrNotFound), err == nil && !k.RevokedAt.IsZero():
+	case errors.Is(err, ErrNotFound), err == nil && (!k.RevokedAt.IsZero() || keySecret(k.Tenant) != keyKind(secret)):
 		return APIKey{}, ErrTokenInvalid
 	case err != nil:
 		return APIKey{}, fmt.Errorf("look up API key: %w", err)

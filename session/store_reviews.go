@@ -97,6 +97,9 @@ func (s *Store) Reviews(ctx context.Context, f ReviewFilter) ([]Waiting, error) 
 			q, args = q+" AND s."+col+" = ?", append(args, v)
 		}
 	}
+	if f.Tenant == "" {
+		q += " AND " + notTest("s.tenant") // no work for people
+	}
 	if f.Free {
 		q += " AND (c.account IS NULL OR c.account = ?) AND NOT EXISTS (SELECT 1 FROM review_votes w WHERE w.session = s.id AND w.attempt = s.attempt AND w.account = ?)"
 		args = append(args, f.Account, f.Account)

@@ -17,14 +17,15 @@ func (s *Store) RotateAPIKey(ctx context.Context, by Actor, id string, overlap t
 	if overlap < 0 || overlap > 90*24*time.Hour {
 		return APIKey{}, "", fmt.Errorf("rotate API key: %w: overlap", ErrInvalid)
 	}
-	secret := newSecret(APIKeySecret)
-	hash, err := HashSecret(APIKeySecret, secret)
-	if err != nil {
-		return APIKey{}, "", fmt.Errorf("rotate API key: %w", err)
-	}
 	var k APIKey
-	err = s.write(ctx, "rotate API key", func(tx *Tx) error {
+	var secret string
+	err := s.write(ctx, "rotate API key", func(tx *Tx) error {
 		old, err := scanKey(tx.row("SELECT "+keyColumns+" FROM api_keys WHERE id = ?", id))
+		if err != nil {
+			return err
+		}
+		secret = newSecret(keySecret(old.Tenant))
+		hash, err := HashSecret(keySecret(old.Tenant), secret)
 		if err != nil {
 			return err
 		}

@@ -156,7 +156,7 @@ func (s *Store) Create(ctx context.Context, n New) (*Session, error) {
 		}
 		tx.Audit(audit.Entry{Actor: n.Actor.String(), Action: "session.create", Session: id, Tenant: n.Tenant, Attempt: 1,
 			To: string(Initiated), Hashes: map[string]string{"policy": n.PolicyHash}, Correlation: ses.CorrelationID})
-		tx.moves = append(tx.moves, Move{To: Initiated, Event: "create", By: n.Actor.Role})
+		tx.moves = append(tx.moves, Move{To: Initiated, Event: "create", By: n.Actor.Role, Test: IsTest(n.Tenant)})
 		out = ses
 		return tx.announce(ses, "", NoticeCreated, nil)
 	})
@@ -189,6 +189,8 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 	and := func(cond string, a ...any) { where, args = append(where, cond), append(args, a...) }
 	if f.Tenant != "" {
 		and("tenant = ?", f.Tenant)
+	} else if !f.Test {
+		and(notTest("tenant"))
 	}
 	if f.ExternalRef != "" {
 		and("external_ref = ? AND external_ref <> ''", f.ExternalRef)

@@ -125,7 +125,7 @@ func (tx *Tx) announce(ses *Session, from State, notice string, codes []string) 
 	n := Notice{Type: notice, Timestamp: tx.Now, Data: NoticeData{
 		EventID: tx.s.ids.next(EventPrefix, tx.Now), SessionID: ses.ID, Sequence: ses.Version,
 		State: ses.State, PreviousState: from, Attempt: ses.Attempt, Codes: codes,
-		CorrelationID: ses.CorrelationID, ExternalRef: ses.ExternalRef,
+		CorrelationID: ses.CorrelationID, ExternalRef: ses.ExternalRef, Test: ses.Test(),
 	}}
 	if n.Data.Codes == nil {
 		n.Data.Codes = []string{}

@@ -29,6 +29,7 @@ type apiKeyCreateCmd struct {
 	Tenant string        `help:"Tenant whose sessions the key may use." default:"default"`
 	Scope  []string      `help:"What the key may do; all when absent." placeholder:"SCOPE"`
 	TTL    time.Duration `name:"ttl" help:"Time until it expires; 0: never." default:"0"`
+	Test   bool          `help:"A key of the tenant's sandbox, plk_test_…: its sessions come to what their external_ref asks for, without photos, and never meet live ones."`
 	settings
 }
 
@@ -43,6 +44,12 @@ func (c *apiKeyCreateCmd) Run(ctx context.Context) error {
 		if !slices.Contains(api.Scopes(), s) {
 			return exitError{code: 2, msg: fmt.Sprintf("unknown scope %q; there are %s", s, strings.Join(api.Scopes(), ", "))}
 		}
+	}
+	if session.IsTest(c.Tenant) && !c.Test {
+		return exitError{code: 2, msg: fmt.Sprintf("%s is the sandbox of a tenant: name the tenant itself, with --test", c.Tenant)}
+	}
+	if c.Test {
+		c.Tenant = session.TestTenant(c.Tenant)
 	}
 	store, err := c.openStore(ctx)
 	if err != nil {

@@ -252,26 +252,33 @@ func firstKey(ctx context.Context, store *session.Store) error {
 // is in force already is left alone, so that a restart does not wake an endpoint
 // that answered 410.
 func (s settings) putEndpoint(ctx context.Context, n *node) error {
+	if err := s.putEndpointOf(ctx, n, defaultTenant, s.Webhook.URL); err != nil {
+		return err
+	}
+	return s.putEndpointOf(ctx, n, session.TestTenant(defaultTenant), s.Webhook.TestURL)
+}
+
+func (s settings) putEndpointOf(ctx context.Context, n *node, tenant, address string) error {
 	config := session.Actor{Role: session.System, ID: "config"}
-	known, err := n.store.Endpoints(ctx, defaultTenant)
+	known, err := n.store.Endpoints(ctx, tenant)
 	if err != nil {
 		return err
 	}
 	for _, e := range known {
-		if e.URL != s.Webhook.URL && e.DisabledAt.IsZero() {
+		if e.URL != address && e.DisabledAt.IsZero() {
 			if err := n.store.DisableEndpoint(ctx, config, e.ID, "not_configured"); err != nil {
 				return err
 			}
 		}
 	}
-	if s.Webhook.URL == "" {
+	if address == "" {
 		return nil
 	}
 	if err := s.checkWebhook(); err != nil {
 		return err
 	}
 	for _, e := range known {
-		if e.URL != s.Webhook.URL {
+		if e.URL != address {
 			continue
 		}
 		old, err := storage.OpenSecret(ctx, n.keys, pipeline.WebhookPurpose, e.Secrets)
@@ -288,19 +295,24 @@ func (s settings) putEndpoint(ctx context.Context, n *node) error {
 	if err != nil {
 		return fmt.Errorf("seal webhook secret: %w", err)
 	}
-	_, err = n.store.PutEndpoint(ctx, config, session.Endpoint{Tenant: defaultTenant, URL: s.Webhook.URL, Secrets: sealed})
+	_, err = n.store.PutEndpoint(ctx, config, session.Endpoint{Tenant: tenant, URL: address, Secrets: sealed})
 	return err
 }
 
 // checkWebhook refuses an endpoint that nothing could be sent to, and a secret
 // that can not sign.
 func (s settings) checkWebhook() error {
-	if s.Webhook.URL == "" {
-		return nil
-	}
 	o := webhook.Options{AllowHTTP: s.Webhook.AllowPrivate, AllowPrivate: s.Webhook.AllowPrivate}
-	if err := o.CheckURL(s.Webhook.URL); err != nil {
-		return fmt.Errorf("webhook.url: %w", err)
+	for name, address := range map[string]string{"webhook.url": s.Webhook.URL, "webhook.test-url": s.Webhook.TestURL} {
+		if address == "" {
+			continue
+		}
+		if err := o.CheckURL(address); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if s.Webhook.URL == "" && s.Webhook.TestURL == "" {
+		return nil
 	}
 	keys, err := webhook.ParseKeys([]byte(s.Webhook.Secret))
 	if err == nil {

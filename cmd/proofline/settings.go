@@ -76,6 +76,7 @@ type workerSettings struct {
 
 type webhookSettings struct {
 	URL          string        `name:"url" help:"Where decisions are posted (Standard Webhooks)." placeholder:"URL"`
+	TestURL      string        `name:"test-url" help:"Where events of test sessions (sandbox) are posted, signed with the same secret; nowhere when empty, and never to webhook.url." placeholder:"URL"`
 	Secret       string        `help:"Signing secret, whsec_…; better set through the environment." placeholder:"SECRET"`
 	AllowPrivate bool          `help:"Permit webhook addresses in private and loopback networks. Without it they are refused, because a webhook URL could point into your own network."`
 	Timeout      time.Duration `help:"Time for one delivery." default:"15s"`
@@ -193,7 +194,7 @@ func (s settings) validate(alone bool) error {
 			add("public-url: want https://host")
 		}
 	}
-	if (s.Webhook.URL == "") != (s.Webhook.Secret == "") {
+	if (s.Webhook.URL == "" && s.Webhook.TestURL == "") != (s.Webhook.Secret == "") {
 		add("webhook.url and webhook.secret belong together: an unsigned webhook can be forged")
 	}
 	for _, o := range s.Capture.EmbedOrigins {
