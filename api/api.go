@@ -47,6 +47,7 @@ import (
 // Store is what the API needs of the session store; *session.Store has it.
 type Store interface {
 	Create(ctx context.Context, n session.New) (*session.Session, error)
+	NewID() string
 	Get(ctx context.Context, id string) (*session.Session, error)
 	List(ctx context.Context, f session.Filter) (session.Page, error)
 	Apply(ctx context.Context, id string, expectVersion int64, ev session.Event, fn func(*session.Tx) error) (*session.Session, error)
@@ -115,6 +116,9 @@ type Deps struct {
 	// Current is the policy for new sessions where it can change while the server
 	// runs. nil: always Policy.
 	Current func() *policy.Policy
+	// Choose gives a new session its policy, by its id, where some of them try
+	// another one. nil: Current for all.
+	Choose func(id string) *policy.Policy
 	// PolicyOf finds the policy that a session was created under, by its hash.
 	// nil: only Policy is known.
 	PolicyOf func(ctx context.Context, hash string) (*policy.Policy, error)

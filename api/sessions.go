@@ -168,7 +168,11 @@ func (a *api) createSession(ctx context.Context, in *createInput) (*createOutput
 // to repeat after a crash in between.
 func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*session.Session, error) {
 	key, b := apiKey(ctx), in.Body
-	rules := a.deps.Current() // once: it can change at any time
+	rules, id := a.deps.Current(), "" // once: it can change at any time
+	if a.deps.Choose != nil {
+		id = a.deps.Store.NewID()
+		rules = a.deps.Choose(id)
+	}
 	cell := rules.Cell(policy.Context{Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals})
 	if !cell.Accepts(b.DocumentType) && b.DocumentType != "" {
 		p := newProblem(client.CodeInvalidRequest, "The policy accepts no such document.")
@@ -193,7 +197,7 @@ func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*
 	}
 	by := session.Actor{Role: session.Service, ID: key.ID}
 	ses, err := a.deps.Store.Create(ctx, session.New{
-		Tenant: key.Tenant, PolicyName: rules.Name, PolicyVersion: rules.Version, PolicyHash: rules.Hash(),
+		ID: id, Tenant: key.Tenant, PolicyName: rules.Name, PolicyVersion: rules.Version, PolicyHash: rules.Hash(),
 		Segment: b.Segment, Jurisdiction: b.Jurisdiction, DocumentType: b.DocumentType, Signals: b.Signals,
 		ExternalRef: b.ExternalRef, Locale: b.Locale, MaxAttempts: attempts, TTL: ttl,
 		Actor: by, IdempotencyKey: unique,
@@ -203,6 +207,12 @@ func (a *api) newSession(ctx context.Context, in *createInput, unique string) (*
 	}
 	rec := recordOf(ctx)
 	rec.session, rec.correl = ses.ID, ses.CorrelationID
+	if ses.PolicyHash != rules.Hash() { // made by the first request of this key, under the other policy
+		if rules, err = a.deps.PolicyOf(ctx, ses.PolicyHash); err != nil {
+			return nil, fmt.Errorf("find policy of session: %w", err)
+		}
+		cell = rules.Cell(ses.Context())
+	}
 	if len(b.Claims) > 0 {
 		if err := a.storeClaims(ctx, cell, ses, b.Claims); err != nil {
 			// Without its claims the session would be judged by less than the

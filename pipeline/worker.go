@@ -29,6 +29,8 @@ type WorkerConfig struct {
 	Engines *Engines
 	// Policy finds the rules that a session was created under, by their hash.
 	Policy func(ctx context.Context, hash string) (*policy.Policy, error)
+	// Shadows decide every case beside its own policy, and never act.
+	Shadows []*policy.Policy
 	// Keyring opens the signing keys of webhook endpoints.
 	Keyring  storage.Keyring
 	Webhooks *webhook.Deliverer // nil: webhooks wait in the store

@@ -176,7 +176,7 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 			return err
 		}
 		ev.Triage = new(j.r.cell.Triage(d))
-		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, nil)
+		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, w.shadows(j.r.input(), p))
 		if errors.Is(err, session.ErrNoTransition) {
 			return nil // withdrawn or decided meanwhile; audited
 		}

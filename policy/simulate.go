@@ -72,21 +72,26 @@ func (p *Policy) Simulate(cases iter.Seq2[PastCase, error], flips int) (Simulati
 		if err != nil {
 			return s, err
 		}
-		d := p.Decide(c.Input)
-		s.Cases++
-		s.Before[c.Outcome]++
-		s.After[d.Outcome]++
-		if slices.Contains([]Outcome{Approved, Rejected}, c.Reviewed) {
-			s.Reviewed++
-			s.Then.count(c.Outcome, c.Reviewed)
-			s.Now.count(d.Outcome, c.Reviewed)
-		}
-		if d.Outcome != c.Outcome {
-			s.Flipped++
-			if len(s.Flips) < flips {
-				s.Flips = append(s.Flips, Flip{c.ID, c.Outcome, d.Outcome, d.Codes, c.Reviewed})
-			}
-		}
+		s.Count(c, p.Decide(c.Input), flips)
 	}
 	return s, nil
+}
+
+// Count adds a case with what another policy says of it. At most so many flips are
+// kept.
+func (s *Simulation) Count(c PastCase, d Decision, flips int) {
+	s.Cases++
+	s.Before[c.Outcome]++
+	s.After[d.Outcome]++
+	if slices.Contains([]Outcome{Approved, Rejected}, c.Reviewed) {
+		s.Reviewed++
+		s.Then.count(c.Outcome, c.Reviewed)
+		s.Now.count(d.Outcome, c.Reviewed)
+	}
+	if d.Outcome != c.Outcome {
+		s.Flipped++
+		if len(s.Flips) < flips {
+			s.Flips = append(s.Flips, Flip{c.ID, c.Outcome, d.Outcome, d.Codes, c.Reviewed})
+		}
+	}
 }

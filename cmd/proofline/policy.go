@@ -15,6 +15,8 @@ type policyCmd struct {
 	Explain  policyExplainCmd  `cmd:"" help:"Say which cell and which step-up rules apply to a case."`
 	Diff     policyDiffCmd     `cmd:"" help:"Compare the rules of two policies."`
 	Simulate policySimulateCmd `cmd:"" help:"Decide past cases by another policy and compare."`
+	Shadow   policyShadowCmd   `cmd:"" help:"Compare what a shadow policy said with what was decided."`
+	Canary   policyCanaryCmd   `cmd:"" help:"Show, stop or resume the canary and its stop conditions."`
 	Codes    policyCodesCmd    `cmd:"" help:"List the reason codes."`
 }
 

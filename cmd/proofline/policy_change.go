@@ -192,11 +192,20 @@ func (c *policySimulateCmd) Run(ctx context.Context) error {
 			Skipped int `json:"skipped"`
 		}{p.Hash(), sim, skipped})
 	}
+	printSimulation(sim, "was", "would be")
+	if skipped > 0 {
+		fmt.Fprintf(os.Stderr, "%d cases were left out: what they were decided from is not stored any more\n", skipped)
+	}
+	return nil
+}
+
+// printSimulation shows two policies' outcomes on the same cases.
+func printSimulation(sim policy.Simulation, then, now string) {
 	var rows [][]string
 	for _, o := range []policy.Outcome{policy.Approved, policy.Rejected, policy.PendingReview, policy.NeedsResubmission} {
 		rows = append(rows, []string{string(o), strconv.Itoa(sim.Before[o]), strconv.Itoa(sim.After[o])})
 	}
-	table(os.Stdout, []string{"outcome", "was", "would be"}, rows)
+	table(os.Stdout, []string{"outcome", then, now}, rows)
 	fmt.Printf("\n%d cases, %d would end otherwise\n", sim.Cases, sim.Flipped)
 	for _, fl := range sim.Flips {
 		said := ""
@@ -207,14 +216,10 @@ func (c *policySimulateCmd) Run(ctx context.Context) error {
 	}
 	if sim.Reviewed > 0 {
 		fmt.Printf("\nof %d cases that a person decided:\n", sim.Reviewed)
-		table(os.Stdout, []string{"", "was", "would be"}, [][]string{
+		table(os.Stdout, []string{"", then, now}, [][]string{
 			{"approved, a person rejected", strconv.Itoa(sim.Then.WrongApprovals), strconv.Itoa(sim.Now.WrongApprovals)},
 			{"rejected, a person approved", strconv.Itoa(sim.Then.WrongRejections), strconv.Itoa(sim.Now.WrongRejections)},
 			{"sent to a person", strconv.Itoa(sim.Then.ToPeople), strconv.Itoa(sim.Now.ToPeople)},
 		})
 	}
-	if skipped > 0 {
-		fmt.Fprintf(os.Stderr, "%d cases were left out: what they were decided from is not stored any more\n", skipped)
-	}
-	return nil
 }

@@ -96,6 +96,10 @@ func (s settings) run(ctx context.Context, r roles) error {
 		return err
 	}
 	current := live.Current()
+	shadows, err := s.shadows(ctx, archive)
+	if err != nil {
+		return err
+	}
 	stopCounting := n.countFigures()
 	defer stopCounting()
 	if s.keyStoreDSN() == "" {
@@ -132,7 +136,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 		service, err := pipeline.NewService(pipeline.WorkerConfig{
 			Store: n.store, Queue: queue, Vault: n.vault, Engines: engines, Policy: archive.find,
 			Keyring: n.keys, Webhooks: deliverer, Concurrency: s.concurrency(r), Log: n.log,
-			Metrics: metrics,
+			Metrics: metrics, Shadows: shadows,
 		})
 		if err != nil {
 			return err
@@ -188,6 +192,13 @@ func (s settings) serve(ctx context.Context, n *node, live *livePolicy, archive 
 		return err
 	}
 	depth := n.watchDepth(ctx)
+	choice := &chooser{live: live.Current, store: n.store}
+	if choice.canary, err = s.canary(ctx, archive); err != nil {
+		return err
+	}
+	if err := choice.watch(ctx, n); err != nil {
+		return err
+	}
 	door, err := s.door(n, public)
 	if err != nil {
 		return err
@@ -196,7 +207,7 @@ func (s settings) serve(ctx context.Context, n *node, live *livePolicy, archive 
 	stopExpiring := n.expireAccess()
 	defer stopExpiring()
 	handler := api.New(api.Deps{
-		Store: n.store, Vault: n.vault, Policy: live.Current(), Current: live.Current, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(s.Capture.EmbedOrigins...),
+		Store: n.store, Vault: n.vault, Policy: live.Current(), Current: live.Current, Choose: choice.choose, PolicyOf: archive.find, PublicURL: public, CapturePage: web.Handler(s.Capture.EmbedOrigins...),
 		Gate: func(ctx context.Context, cell policy.Cell, kind string, photo []byte) (policy.GateAnswer, error) {
 			return pipeline.GateIn(ctx, engines, cell, kind, photo)
 		},

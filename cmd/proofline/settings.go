@@ -54,6 +54,7 @@ type modelSettings struct {
 
 type policySettings struct {
 	File        string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
+	trialSettings
 	Calibration string `help:"Calibration that the policy's target_fmr is resolved through, made by eval face --calibration; the one that ships for the models' profile when empty." placeholder:"FILE.json"`
 }
 
@@ -215,6 +216,7 @@ func (s settings) validate(alone bool) error {
 		add("audit.bucket is set but storage.driver is %s", s.Storage.Driver)
 	}
 	s.validatePeople(add)
+	s.Policy.validateTrial(add)
 	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
 		add("worker.concurrency must be 0 to 256")
 	}
