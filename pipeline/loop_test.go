@@ -105,6 +105,30 @@ func TestTheSweeperErasesWhatExpiredAndTellsTheLog(t *testing.T) {
 	}
 }
 
+func TestTheSweeperLogsTheEndOfGrants(t *testing.T) {
+	w := newWorld(t, "")
+	id := w.submit()
+	g, err := w.store.AskGrant(ctx, session.NewGrant{Session: id, Account: "acc_1", Purpose: "complaint", Life: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSweeper(w.store, w.vault, w.logger(), 50*time.Millisecond, time.Now)
+	s.Start()
+	defer stop(t, s)
+	eventually(t, 5*time.Second, "the log does not know", func() bool {
+		entries, err := w.store.Timeline(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Action == "evidence.grant_over" && e.Refs["grant"] == g.ID && e.Refs["by"] == "clock" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 func TestTheSweeperExpiresSessions(t *testing.T) {
 	w := newWorld(t, "")
 	ses, err := w.store.Create(ctx, session.New{Tenant: "t1", PolicyName: "p", PolicyVersion: "1", PolicyHash: "h",

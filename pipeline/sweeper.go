@@ -44,6 +44,11 @@ func newSweeper(s *session.Store, v *storage.Vault, log *slog.Logger, interval t
 			return false, fmt.Errorf("expire sessions: %w", err)
 		}
 		more := n == sweepBatch
+		over, err := s.ExpireGrants(ctx, sweepBatch)
+		if err != nil {
+			return false, fmt.Errorf("log expired grants: %w", err)
+		}
+		more = more || over == sweepBatch
 		if err := maintainEvidence(ctx, s, v, log); err != nil {
 			return false, err
 		}

@@ -110,6 +110,30 @@ func (s *Store) SetMark(ctx context.Context, seq int64) error {
 	})
 }
 
+const seenName = "destroyed_keys_seen"
+
+// Seen is part of storage.Index.
+func (s *Store) Seen(ctx context.Context) (int64, error) {
+	return s.number(ctx, "read last destroyed key", "SELECT COALESCE(MAX(value), 0) FROM vault_state WHERE name = ?", seenName)
+}
+
+// Saw is part of storage.Index.
+func (s *Store) Saw(ctx context.Context, seq int64) error {
+	return s.writeApart(ctx, "note destroyed key", func(tx *Tx) error {
+		_, err := tx.exec(`INSERT INTO vault_state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE
+			SET value = excluded.value WHERE vault_state.value < excluded.value`, seenName, seq)
+		return err
+	})
+}
+
+// ResetSeen is part of storage.Index.
+func (s *Store) ResetSeen(ctx context.Context, seq int64) error {
+	return s.writeApart(ctx, "note destroyed keys", func(tx *Tx) error {
+		_, err := tx.exec("INSERT INTO vault_state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", seenName, seq)
+		return err
+	})
+}
+
 // ClaimDue gives what has to be done once every so often to one of all
 // processes: it tells whether it is this one's turn.
 func (s *Store) ClaimDue(ctx context.Context, name string, every time.Duration) (mine bool, err error) {

@@ -104,6 +104,13 @@ func (v *Vault) erase(ctx context.Context, session string, c Class) (cert Certif
 	if k.DestroyedAt.IsZero() || len(k.Wrapped) != 0 {
 		return fail("destroy data key", errors.New("it is still there"))
 	}
+	// Before anything is certified: should the keys' database be put back to an
+	// older copy right now, Settle sees it by this number.
+	if any(v.keyIndex) != any(v.index) { // one database can not fall behind itself
+		if err := v.index.Saw(ctx, k.Seq); err != nil {
+			return fail("note destroyed key", err)
+		}
+	}
 	if _, err := v.index.ExpireObjects(ctx, session, c, now); err != nil {
 		return fail("expire objects", err)
 	}

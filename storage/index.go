@@ -159,4 +159,12 @@ type Index interface {
 	Mark(ctx context.Context) (int64, error)
 	// SetMark sets it.
 	SetMark(ctx context.Context, seq int64) error
+	// Seen is the highest KeyIndex number of a destroyed key that this index was
+	// told of: by SetMark, or by Saw when the key was destroyed. Keys that stand
+	// below it come from an older copy.
+	Seen(ctx context.Context) (int64, error)
+	// Saw raises Seen; a lower number changes nothing.
+	Saw(ctx context.Context, seq int64) error
+	// ResetSeen sets Seen, when numbers mean other keys than before.
+	ResetSeen(ctx context.Context, seq int64) error
 }

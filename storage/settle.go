@@ -28,8 +28,9 @@ const settleBatch = 500
 // nothing happened.
 //
 // The order in which data keys were destroyed is kept with the keys (Seq), and
-// how far it was followed with the objects (Mark). Keys that are behind the mark
-// come from an older copy: every erasure that the objects' database remembers
+// how far it was followed with the objects (Mark), and the last one that the
+// objects' side saw itself (Seen, noted with each erasure, so that nothing is
+// missed between two calls). Keys that are behind either come from an older copy: every erasure that the objects' database remembers
 // is carried out again. Destroyed keys beyond the mark are erasures that the
 // objects' database may not know of: their objects expire.
 //
@@ -46,10 +47,14 @@ func (v *Vault) Settle(ctx context.Context) (SettleReport, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if last == mark {
+	seen, err := v.index.Seen(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if last == mark && seen <= last {
 		return rep, nil
 	}
-	if rep.KeysRolledBack = last < mark; rep.KeysRolledBack {
+	if rep.KeysRolledBack = last < max(mark, seen); rep.KeysRolledBack {
 		if err := v.destroyAgain(ctx, &rep); err != nil {
 			return fail(err)
 		}
@@ -68,6 +73,11 @@ func (v *Vault) Settle(ctx context.Context) (SettleReport, error) {
 			mark = k.Seq
 		}
 		if err := v.index.SetMark(ctx, mark); err != nil {
+			return fail(err)
+		}
+	}
+	if rep.KeysRolledBack {
+		if err := v.index.ResetSeen(ctx, mark); err != nil {
 			return fail(err)
 		}
 	}

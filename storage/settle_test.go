@@ -105,6 +105,33 @@ func TestAnErasureOutlivesTheRestoreOfTheKeysDatabase(t *testing.T) {
 	}
 }
 
+func TestARollbackOfTheKeysRightAfterAnErasureIsNoticed(t *testing.T) {
+	vault, _ := apart(t)
+	keys, objects := storagetest.NewMemoryIndex(), storagetest.NewMemoryIndex()
+	v := vault(keys, objects)
+	o := put(t, v, "ses_a", "the passport", noon.Add(time.Hour))
+	other := put(t, v, "ses_b", "somebody else's", noon.Add(time.Hour))
+	settle(t, v)
+	backup := keys.Clone()
+	if _, err := v.Erase(ctx, "ses_a", storage.CaptureImage); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing settles in between: the next start finds the older keys.
+	v = vault(backup, objects)
+	if rep := settle(t, v); !rep.KeysRolledBack || rep.Destroyed != 1 {
+		t.Fatalf("%+v", rep)
+	}
+	if _, err := v.Open(ctx, o); !errors.Is(err, storage.ErrErased) {
+		t.Fatalf("erased evidence opens: %v", err)
+	}
+	if _, err := v.Read(ctx, other, 100); err != nil {
+		t.Fatal(err)
+	}
+	if rep := settle(t, v); rep.KeysRolledBack {
+		t.Fatalf("settled twice: %+v", rep)
+	}
+}
+
 func TestWhenBothAreOldTheErasuresOfALogAreCarriedOutAgain(t *testing.T) {
 	vault, _ := apart(t)
 	keys, objects := storagetest.NewMemoryIndex(), storagetest.NewMemoryIndex()

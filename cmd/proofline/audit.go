@@ -216,6 +216,25 @@ func (s settings) existingStore(ctx context.Context) (*session.Store, error) {
 	return store, nil
 }
 
+// openExisting opens a system that is there. A command that looks at one, or
+// tidies it up, must not make one where --data-dir was mistyped, nor a keyring
+// that its evidence was not encrypted with.
+func (s settings) openExisting(ctx context.Context) (*node, error) {
+	if err := s.storeExists(); err != nil {
+		return nil, err
+	}
+	need := []string{s.DataDir}
+	if s.Keys.Secret == "" {
+		need = append(need, s.keyringFile())
+	}
+	for _, path := range need {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("no Proofline system is there: %w; --data-dir and --keys-file name another place, proofline up makes one", err)
+		}
+	}
+	return s.open(ctx)
+}
+
 func (s settings) storeExists() error {
 	path, ok := strings.CutPrefix(s.storeDSN(), "sqlite:")
 	if !ok {

@@ -38,7 +38,7 @@ func (c *certificateIssueCmd) Run(ctx context.Context) error {
 	if err := c.storeExists(); err != nil {
 		return err
 	}
-	n, err := c.open(ctx)
+	n, err := c.openExisting(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +19,7 @@ func (configShow) Help() string {
 	return "Lists all settings as keys of the configuration file. Secrets are shown as set or not set. The settings are checked as `proofline up` would check them."
 }
 
-func (c *configShow) Run(k *kong.Context) error {
+func (c *configShow) Run(ctx context.Context, k *kong.Context) error {
 	for _, f := range k.Selected().Flags {
 		if f.Name == "help" || f.Name == "config" || f.Name == "version" {
 			continue
@@ -45,6 +46,9 @@ func (c *configShow) Run(k *kong.Context) error {
 		errs = append(errs, c.checkWebhook())
 	}
 	if _, err := c.policy(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkKeyring(ctx); err != nil {
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

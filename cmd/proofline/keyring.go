@@ -114,6 +114,29 @@ func (s settings) openKeyring(ctx context.Context, index storage.KeyIndex) (keyr
 	return storage.OpenKeyFile(ctx, path, sealer, true)
 }
 
+// checkKeyring reads the keyring as a start does, and makes none: one that is not
+// there yet is made at the first start.
+func (s settings) checkKeyring(ctx context.Context) error {
+	sealer, err := s.openSealer(ctx)
+	if err != nil {
+		return err
+	}
+	if s.Keys.Secret != "" {
+		if _, err := storage.ParseSealedKeys(ctx, s.Keys.Secret, sealer); err != nil {
+			return fmt.Errorf("keys.secret: %w", err)
+		}
+		return nil
+	}
+	_, err = storage.OpenKeyFile(ctx, s.keyringFile(), sealer, false)
+	switch {
+	case errors.Is(err, storage.ErrSealed):
+		return fmt.Errorf("%w: set keys.kms-key", err)
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
 func (s settings) openRegions(ctx context.Context, n *node) error {
 	regions, err := s.regions()
 	if err != nil {

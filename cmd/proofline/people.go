@@ -113,9 +113,6 @@ func (n *node) expireAccess() (stop func()) {
 				return
 			case <-tick.C:
 			}
-			if _, err := n.store.ExpireGrants(ctx, 100); err != nil && ctx.Err() == nil {
-				n.log.Error("log expired grants", "error", err)
-			}
 			if err := n.store.PruneLogins(ctx, time.Now().Add(-30*24*time.Hour)); err != nil && ctx.Err() == nil {
 				n.log.Error("forget old logins", "error", err)
 			}

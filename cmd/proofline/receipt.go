@@ -34,10 +34,7 @@ func (c *receiptIssueCmd) Run(ctx context.Context) error {
 	if _, err := session.ParseID(session.SessionPrefix, c.Session); err != nil {
 		return exitError{code: 2, msg: "not a session's id"}
 	}
-	if err := c.storeExists(); err != nil {
-		return err
-	}
-	n, err := c.open(ctx)
+	n, err := c.openExisting(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type retentionSweepCmd struct {
 }
 
 func (c *retentionSweepCmd) Run(ctx context.Context) error {
-	n, err := c.open(ctx)
+	n, err := c.openExisting(ctx)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (c *storageCheckCmd) Run(ctx context.Context) error {
 	if c.Grace < time.Hour {
 		return exitError{code: 2, msg: "grace must be at least 1h: objects that are being written have no row that counts yet"}
 	}
-	n, err := c.open(ctx)
+	n, err := c.openExisting(ctx)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (c *storageLifecycleCmd) Run(ctx context.Context) error {
 	if c.Storage.Driver != "s3" || !c.Storage.S3.Lifecycle {
 		return exitError{code: 2, msg: "lifecycle rules need storage.driver s3 and storage.s3.lifecycle, which tags the objects"}
 	}
-	n, err := c.open(ctx)
+	n, err := c.openExisting(ctx)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type restored struct {
 }
 
 func (c *storageRestoreCmd) Run(ctx context.Context) error {
-	n, err := c.open(ctx) // settles
+	n, err := c.openExisting(ctx) // settles
 	if err != nil {
 		return err
 	}

@@ -232,6 +232,21 @@ func RunIndex(t *testing.T, open func(t *testing.T) storage.Index) {
 		}
 	})
 
+	t.Run("the number that was seen only grows until it is reset", func(t *testing.T) {
+		ix := open(t)
+		for _, step := range []struct{ saw, reset, want int64 }{{0, 0, 0}, {7, 0, 7}, {3, 0, 7}, {8, 0, 8}, {0, 2, 2}, {5, 0, 5}} {
+			if step.saw > 0 {
+				must(t, ix.Saw(ctx, step.saw))
+			}
+			if step.reset > 0 {
+				must(t, ix.ResetSeen(ctx, step.reset))
+			}
+			if got, err := ix.Seen(ctx); err != nil || got != step.want {
+				t.Fatalf("%+v: %d, %v", step, got, err)
+			}
+		}
+	})
+
 	t.Run("the mark is what was set last", func(t *testing.T) {
 		ix := open(t)
 		for _, want := range []int64{0, 7, 3} {

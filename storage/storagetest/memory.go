@@ -28,6 +28,7 @@ type MemoryIndex struct {
 	erasures map[keyID]storage.Erasure
 	held     map[string]bool
 	mark     int64
+	seen     int64
 }
 
 var (
@@ -46,7 +47,7 @@ func (m *MemoryIndex) Clone() *MemoryIndex {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := &MemoryIndex{keys: maps.Clone(m.keys), seq: m.seq, objects: maps.Clone(m.objects), erasures: maps.Clone(m.erasures),
-		held: maps.Clone(m.held), mark: m.mark}
+		held: maps.Clone(m.held), mark: m.mark, seen: m.seen}
 	for id, k := range c.keys {
 		k.Wrapped = slices.Clone(k.Wrapped) // destroying overwrites it
 		c.keys[id] = k
@@ -385,6 +386,29 @@ func (m *MemoryIndex) SetMark(_ context.Context, seq int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mark = seq
+	return nil
+}
+
+// Seen implements storage.Index.
+func (m *MemoryIndex) Seen(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seen, nil
+}
+
+// Saw implements storage.Index.
+func (m *MemoryIndex) Saw(_ context.Context, seq int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen = max(m.seen, seq)
+	return nil
+}
+
+// ResetSeen implements storage.Index.
+func (m *MemoryIndex) ResetSeen(_ context.Context, seq int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen = seq
 	return nil
 }
 
