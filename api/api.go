@@ -82,6 +82,12 @@ type Store interface {
 	StaleUploads(ctx context.Context, limit int) ([]session.Upload, error)
 	GetObject(ctx context.Context, id string) (storage.Object, error)
 
+	IssueChallenge(ctx context.Context, by session.Actor, id string, steps json.RawMessage, hints []string, life time.Duration) (session.Challenge, []byte, error)
+	AnswerChallenge(ctx context.Context, by session.Actor, id string, nonce []byte, digest string) (session.Challenge, error)
+	ChallengesLeft(ctx context.Context, id string, attempt int) (int, error)
+	ChooseAssistance(ctx context.Context, by session.Actor, id string) error
+	Assisted(ctx context.Context, id string) (time.Time, error)
+
 	BeginIdempotent(ctx context.Context, tenant, key, fingerprint string, ttl time.Duration) (session.Idempotent, error)
 	FinishIdempotent(ctx context.Context, i session.Idempotent, status int, response []byte) error
 	AbandonIdempotent(ctx context.Context, i session.Idempotent) error
@@ -242,6 +248,7 @@ func New(d Deps) http.Handler {
 		a.registerCapture(h)
 		a.registerUploads(r, h)
 		a.registerHandover(h)
+		a.registerChallenge(h)
 		a.registerLogin(h)
 		a.registerReviews(h)
 		a.registerGrants(h)

@@ -223,8 +223,12 @@ func (a *api) missing(ctx context.Context, ses *session.Session) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
+	wanted, err := a.withoutChallenge(ctx, ses, needs(rules, ses, documentType))
+	if err != nil {
+		return nil, err
+	}
 	var out []string
-	for _, k := range needs(rules, ses, documentType) {
+	for _, k := range wanted {
 		if !slices.Contains(held, k) {
 			out = append(out, k)
 		}
@@ -255,7 +259,13 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 	}
 	s.Accepted = append(s.Accepted, held...)
 	for _, t := range types {
-		s.Documents = append(s.Documents, client.DocumentChoice{Type: t, Needs: needs(rules, ses, t)})
+		all := needs(rules, ses, t)
+		wanted, err := a.withoutChallenge(ctx, ses, all)
+		if err != nil {
+			return nil, fromError(err)
+		}
+		s.Assisted = s.Assisted || len(wanted) < len(all)
+		s.Documents = append(s.Documents, client.DocumentChoice{Type: t, Needs: wanted})
 	}
 	cell := rules.Cell(ses.ContextFor(documentType))
 	if d, ok := cell.Retention["capture_image"]; ok {

@@ -51,7 +51,7 @@ func (a *api) registerUpload(h huma.API) {
 }
 
 type uploadInput struct {
-	Kind         string `path:"kind" enum:"document_front,document_back,selfie,selfie_burst"`
+	Kind         string `path:"kind" enum:"document_front,document_back,selfie,selfie_burst,selfie_challenge"`
 	DocumentType string `query:"document_type" enum:"passport,id_card,residence_permit,driving_licence" doc:"What the person uses, when the session does not fix it."`
 	Insist       bool   `query:"insist" doc:"Keep the photo although the gate would refuse it, so that nobody is stuck on a photo that can not be better: the case then decides. Files that are no usable image are refused all the same."`
 	ctx          huma.Context
@@ -99,6 +99,9 @@ func (a *api) accept(ctx context.Context, ses *session.Session, in *uploadInput,
 	sum := digest(photo)
 	if known, err := a.known(ctx, ses, in.Kind, sum); err != nil || known != nil {
 		return known, err
+	}
+	if err := a.answer(ctx, ses, in.Kind, photo, sum); err != nil {
+		return nil, err
 	}
 	j, p := a.judge(ctx, ses, in, photo)
 	if p != nil {

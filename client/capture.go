@@ -62,6 +62,21 @@ func (c *Capture) upload(ctx context.Context, kind string, query url.Values, pho
 	return &out, nil
 }
 
+// Challenge draws a challenge for the person; hints say what the client noticed
+// about its camera.
+func (c *Capture) Challenge(ctx context.Context, hints ...string) (*Challenge, error) {
+	var out Challenge
+	if err := c.json(ctx, http.MethodPost, "/v1/capture/challenge", ChallengeRequest{Hints: hints}, &out, false, nil); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// ChooseAssistance takes another way than the challenge: a person looks.
+func (c *Capture) ChooseAssistance(ctx context.Context) (*Status, error) {
+	return c.status(ctx, http.MethodPost, "/v1/capture/challenge/assistance", struct{}{})
+}
+
 // Submit ends the capture; a decision follows.
 func (c *Capture) Submit(ctx context.Context) (*Status, error) {
 	return c.status(ctx, http.MethodPost, "/v1/capture/submit", struct{}{})

@@ -145,6 +145,31 @@ type Status struct {
 	ExpiresIn      int         `json:"expires_in" doc:"Seconds until the session expires."`
 	TokenExpiresIn int         `json:"token_expires_in" doc:"Seconds until the client token stops working; renew it before with POST /v1/capture/token."`
 	Live           []LiveCheck `json:"live" nullable:"false" doc:"The thresholds by which the gate will judge, for advice on the live picture."`
+	Assisted       bool        `json:"assisted,omitempty" doc:"The person chose another way than the challenge: selfie_challenge is not needed, and a person looks at the case."`
+}
+
+// ChallengeRequest asks for a challenge.
+type ChallengeRequest struct {
+	Hints []string `json:"hints,omitempty" maxItems:"8" doc:"What the client noticed about its camera: virtual_camera, emulator, automation. Weak evidence, never a reason to refuse; other words are dropped."`
+}
+
+// Challenge is what the person is to do, once and at once. The frames go into
+// the file of a burst with the nonce in its head, as evidence of the kind
+// selfie_challenge.
+type Challenge struct {
+	Nonce     string          `json:"nonce" doc:"In hexadecimal; the file has its bytes."`
+	Steps     []ChallengeStep `json:"steps" nullable:"false" doc:"Until the first step the person looks straight ahead."`
+	TailMS    int             `json:"tail_ms" doc:"How long frames go on after the last step."`
+	Frames    int             `json:"frames" doc:"How many frames to take, evenly over the whole time."`
+	ExpiresIn int             `json:"expires_in" doc:"Seconds until an answer is refused."`
+	Left      int             `json:"left" doc:"Challenges that this attempt may still ask for."`
+}
+
+// ChallengeStep is one turn of the head.
+type ChallengeStep struct {
+	Turn  string `json:"turn" enum:"left,right,up,down" doc:"As the person sees it."`
+	AtMS  int    `json:"at_ms" doc:"When to show it, since the first frame."`
+	ForMS int    `json:"for_ms" doc:"How long."`
 }
 
 // LiveCheck is one threshold of the session's policy cell that asks for another

@@ -13,7 +13,7 @@ import (
 // Case is everything that a decision can depend on.
 type Case struct {
 	// Documents holds the files by evidence kind: document_front,
-	// document_back, selfie.
+	// document_back, selfie, selfie_burst, selfie_challenge.
 	Documents map[string][]byte
 	// Claims is what the relying service says of the person, by field name
 	// (see FieldNames); dates as 2006-01-02.
@@ -26,6 +26,13 @@ type Case struct {
 	Attempt int
 	// NoBiometrics leaves faces alone: there is no consent to compare them.
 	NoBiometrics bool
+	// Challenge finds what was asked under a nonce. nil: nobody knows, and an
+	// answer to a challenge is not evaluated.
+	Challenge func(ctx context.Context, nonce []byte) (Challenge, error)
+	// Assisted: the person chose another way than a challenge.
+	Assisted bool
+	// Others compares the case with other subjects. nil: nobody can.
+	Others Others
 }
 
 // FieldNames are the names of document fields in claims, findings and reports.

@@ -53,7 +53,7 @@ func GateIn(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []
 
 func gateFindings(ctx context.Context, e *Engines, cell policy.Cell, kind string, b []byte) ([]policy.Finding, error) {
 	if !isPhoto(kind) {
-		f, err := burstQuality(e, b)
+		f, err := burstQuality(e, kind, b)
 		return []policy.Finding{f}, err
 	}
 	limits := photoLimits[kind]

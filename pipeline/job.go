@@ -128,7 +128,8 @@ func (j *job) inputHash(s stage, needs map[string]string) string {
 		NoBiometrics bool
 		Policy       string
 		Needs        map[string]string
-	}{resultVersion, s.Name, map[string]string{}, nil, j.r.c.AsOf.UTC().Format(time.DateOnly), j.r.c.NoBiometrics, j.ses.PolicyHash, map[string]string{}}
+		Assisted     bool `json:",omitempty"`
+	}{resultVersion, s.Name, map[string]string{}, nil, j.r.c.AsOf.UTC().Format(time.DateOnly), j.r.c.NoBiometrics, j.ses.PolicyHash, map[string]string{}, j.r.c.Assisted}
 	for kind, e := range j.evidence {
 		in.Evidence[kind] = e.Object
 	}

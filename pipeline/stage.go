@@ -48,6 +48,7 @@ var stages = []stage{
 	{Name: "face", Needs: []string{"document"}, Timeout: time.Minute, Biometric: true, Run: runFace, Save: saveFace, Load: loadFace},
 	{Name: "liveness", Needs: []string{"face"}, Timeout: time.Minute, Biometric: true, Run: runLiveness},
 	{Name: "consistency", Needs: []string{"mrz", "ocr", "barcode"}, Timeout: 5 * time.Second, Run: runConsistency},
+	{Name: "duplicates", Needs: []string{"mrz", "ocr", "barcode", "face"}, Timeout: time.Minute, Run: runDuplicates},
 }
 
 // run is a case while its stages run. One goroutine uses it.

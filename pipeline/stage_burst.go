@@ -33,27 +33,35 @@ var burstCodes = map[string]policy.Code{
 	liveness.BurstRepeatedFrames: "biometric.burst_inconsistent",
 }
 
-// burstFile reads the container of a case; nil without an error means that there
-// is none or that refused says why it can not be used.
-func (r *run) burstFile(ctx context.Context) (*liveness.BurstFile, error) {
-	if _, ok := r.c.Documents[burstKind]; !ok || r.refused[burstKind] != "" {
+// frames reads the container of a kind; nil without an error means that there is
+// none or that refused says why it can not be used.
+func (r *run) frames(ctx context.Context, kind string) (*liveness.BurstFile, error) {
+	if _, ok := r.c.Documents[kind]; !ok || r.refused[kind] != "" {
 		return nil, nil
 	}
-	b, err := r.read(ctx, burstKind)
+	b, err := r.read(ctx, kind)
 	var lost *unusable
 	if errors.As(err, &lost) {
-		r.refused[burstKind] = lost.code
+		r.refused[kind] = lost.code
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", burstKind, err)
+		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}
 	f, ok := parsedBurst(b)
 	if !ok {
-		r.refused[burstKind] = "capture.burst_unusable"
+		r.refused[kind] = unusableFrames(kind)
 		return nil, nil
 	}
 	return &f, nil
+}
+
+// unusableFrames is the code of a container of a kind that can not be used.
+func unusableFrames(kind string) policy.Code {
+	if kind == challengeKind {
+		return "capture.challenge_unusable"
+	}
+	return "capture.burst_unusable"
 }
 
 // parsedBurst reads the container. What is wrong with a broken one is the
@@ -91,7 +99,7 @@ func burstFrames(ctx context.Context, f *liveness.BurstFile) (frames []liveness.
 
 // runBurst measures the burst of a case, if it has one.
 func runBurst(ctx context.Context, r *run, p *photo.Image) ([]policy.Finding, error) {
-	file, err := r.burstFile(ctx)
+	file, err := r.frames(ctx, burstKind)
 	if err != nil || file == nil {
 		return nil, err // the quality stage says what is wrong with the file
 	}
@@ -139,15 +147,18 @@ func burstFindings(f *policy.Finding, b liveness.Burst) {
 // sameAsSelfie compares the selfie with the middle frame: a burst of somebody
 // else says nothing about who is in the selfie.
 func sameAsSelfie(faces *face.Engine, s *selfie, p *photo.Image, frames []liveness.Frame, b liveness.Burst) (float64, bool, error) {
-	if s == nil || p == nil || len(b.Faces) != len(frames) {
+	return sameFaceAsSelfie(faces, s, p, frames, b.Faces, len(frames)/2)
+}
+
+func sameFaceAsSelfie(faces *face.Engine, s *selfie, p *photo.Image, frames []liveness.Frame, in []face.Face, i int) (float64, bool, error) {
+	if s == nil || p == nil || len(in) != len(frames) {
 		return 0, false, nil
 	}
 	one, err := faces.Embed(p.Mat, s.Face)
 	if err != nil {
 		return 0, false, fmt.Errorf("describe selfie: %w", err)
 	}
-	i := len(frames) / 2
-	two, err := faces.Embed(frames[i].Image, b.Faces[i])
+	two, err := faces.Embed(frames[i].Image, in[i])
 	if err != nil {
 		return 0, false, fmt.Errorf("describe frame: %w", err)
 	}
@@ -156,17 +167,17 @@ func sameAsSelfie(faces *face.Engine, s *selfie, p *photo.Image, frames []livene
 
 // burstQuality is the finding of the quality stage and of the gate about the
 // container: whether it is one, and whether there is a face in its first frame.
-func burstQuality(e *Engines, b []byte) (policy.Finding, error) {
-	f := policy.Finding{Stage: "quality", Subject: burstKind}
+func burstQuality(e *Engines, kind string, b []byte) (policy.Finding, error) {
+	f := policy.Finding{Stage: "quality", Subject: kind}
 	file, err := liveness.ParseBurst(b)
 	if err != nil || len(file.Frames) < liveness.MinBurstFrames {
-		f.Assert("capture.burst_unusable", "")
+		f.Assert(unusableFrames(kind), "")
 		return f, nil
 	}
 	f.Measures = []policy.Measure{{Name: "burst.frames", Value: float64(len(file.Frames)), Unit: "frames"}}
 	first, err := photo.Decode(file.Frames[0].File, burstLimits)
 	if _, bad := PhotoCode(err); bad {
-		f.Assert("capture.burst_unusable", "")
+		f.Assert(unusableFrames(kind), "")
 		return f, nil
 	}
 	if err != nil {
@@ -187,25 +198,25 @@ func burstQuality(e *Engines, b []byte) (policy.Finding, error) {
 }
 
 // burstQuality is the same for the file of a case.
-func (r *run) burstQuality(ctx context.Context) (policy.Finding, error) {
-	f := policy.Finding{Stage: "quality", Subject: burstKind}
-	b, err := r.read(ctx, burstKind)
+func (r *run) burstQuality(ctx context.Context, kind string) (policy.Finding, error) {
+	f := policy.Finding{Stage: "quality", Subject: kind}
+	b, err := r.read(ctx, kind)
 	var lost *unusable
 	if errors.As(err, &lost) {
-		r.refused[burstKind] = lost.code
+		r.refused[kind] = lost.code
 		f.Assert(lost.code, "")
 		return f, nil
 	}
 	if err != nil {
-		return f, fmt.Errorf("read %s: %w", burstKind, err)
+		return f, fmt.Errorf("read %s: %w", kind, err)
 	}
 	// Without consent no face is looked for, here as elsewhere.
 	e := r.engines
 	if r.c.NoBiometrics {
 		e = &Engines{}
 	}
-	return burstQuality(e, b)
+	return burstQuality(e, kind, b)
 }
 
 // isPhoto tells the kinds of evidence that are one photo.
-func isPhoto(kind string) bool { return kind != burstKind }
+func isPhoto(kind string) bool { return kind != burstKind && kind != challengeKind }

@@ -223,7 +223,11 @@ func runLiveness(ctx context.Context, r *run) ([]policy.Finding, error) {
 		return []policy.Finding{f}, nil
 	}
 	burst, err := runBurst(ctx, r, p)
-	return append([]policy.Finding{f}, burst...), err
+	if err != nil {
+		return nil, err
+	}
+	answer, err := runChallenge(ctx, r, p)
+	return append(append([]policy.Finding{f}, burst...), answer...), err
 }
 
 func livenessFinding(e *Engines, m gocv.Mat, main face.Face) (policy.Finding, error) {

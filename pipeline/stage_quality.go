@@ -16,14 +16,17 @@ func runQuality(ctx context.Context, r *run) ([]policy.Finding, error) {
 	for _, kind := range policy.EvidenceKinds {
 		f := policy.Finding{Subject: kind}
 		if _, ok := r.c.Documents[kind]; !ok {
-			if slices.Contains(r.cell.Evidence, kind) {
+			if kind == challengeKind && r.c.Assisted {
+				f.Assert("capture.assisted_review", "")
+				fs = append(fs, f)
+			} else if slices.Contains(r.cell.Evidence, kind) {
 				f.Assert("capture.evidence_missing", "")
 				fs = append(fs, f)
 			}
 			continue
 		}
 		if !isPhoto(kind) {
-			b, err := r.burstQuality(ctx)
+			b, err := r.burstQuality(ctx, kind)
 			if err != nil {
 				return nil, err
 			}

@@ -157,6 +157,15 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 		objects[e.Kind] = e
 		c.Documents[e.Kind] = nil // present; the bytes are fetched when they are needed
 	}
+	chosen, err := w.c.Store.Assisted(ctx, ses.ID)
+	if err != nil {
+		return err
+	}
+	c.assist(chosen, objects)
+	c.Challenge = challengeOf(w.c.Store, ses.ID)
+	if c.Others, err = w.others(ctx, ses, p); err != nil {
+		return err
+	}
 	// Every claim that ended without putting the case back was a crash.
 	crashes := int(lease.Fence) - 1 - row.Tries
 	for fresh := range 2 {

@@ -44,7 +44,8 @@ type Cell struct {
 	Match Match  `yaml:"match" json:"match"`
 
 	// Evidence lists the photos a case needs: document_front, document_back,
-	// selfie; and selfie_burst, a second and a half of frames of the face.
+	// selfie; selfie_burst, a second and a half of frames of the face; and
+	// selfie_challenge, frames of the head turning as the server asks.
 	Evidence []string `yaml:"evidence" json:"evidence,omitempty"`
 	// Checks lists the stages whose finding must exist and be evaluated before
 	// a case can be approved.
@@ -73,6 +74,8 @@ type Cell struct {
 	StepUps []StepUp `yaml:"step_up" json:"step_up,omitempty"`
 	// Review says how people work on the cell's cases.
 	Review *ReviewRules `yaml:"review" json:"review,omitempty"`
+	// Duplicates compares the case with others; nil: it does not.
+	Duplicates *Duplicates `yaml:"duplicates" json:"duplicates,omitempty"`
 
 	// Fired names the step-up rules that a resolved cell contains.
 	Fired    []string `yaml:"-" json:"-"`
@@ -163,10 +166,10 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 var Classes = []string{"capture_image", "biometric_template", "extracted_fields", "outcome", "consent", "review_note"}
 
 // Stages are the checks that a policy can require, in pipeline order.
-var Stages = []string{"quality", "document", "mrz", "ocr", "barcode", "face", "liveness", "consistency"}
+var Stages = []string{"quality", "document", "mrz", "ocr", "barcode", "face", "liveness", "consistency", "duplicates"}
 
 // EvidenceKinds are the photos that a policy can require.
-var EvidenceKinds = []string{"document_front", "document_back", "selfie", "selfie_burst"}
+var EvidenceKinds = []string{"document_front", "document_back", "selfie", "selfie_burst", "selfie_challenge"}
 
 //go:embed default.yaml
 var defaultYAML []byte
@@ -288,6 +291,9 @@ func (p *Policy) validate() error {
 	if err := p.Defaults.validateReview("defaults"); err != nil {
 		return err
 	}
+	if err := p.Defaults.validateDuplicates("defaults"); err != nil {
+		return err
+	}
 	seen := map[Match]string{}
 	for i, c := range p.Cells {
 		where := fmt.Sprintf("cells[%d]", i)
@@ -316,6 +322,9 @@ func (p *Policy) validate() error {
 			return err
 		}
 		if err := p.Defaults.overlay(c).validateReview(where); err != nil {
+			return err
+		}
+		if err := p.Defaults.overlay(c).validateDuplicates(where); err != nil {
 			return err
 		}
 	}
@@ -484,6 +493,9 @@ func (c Cell) overlay(o Cell) Cell {
 	}
 	if o.Residency != "" {
 		out.Residency = o.Residency
+	}
+	if o.Duplicates != nil {
+		out.Duplicates = o.Duplicates
 	}
 	out.Thresholds = merge(c.Thresholds, o.Thresholds)
 	out.Actions = merge(c.Actions, o.Actions)

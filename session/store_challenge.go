@@ -193,8 +193,8 @@ func (s *Store) ChallengesLeft(ctx context.Context, session string, attempt int)
 }
 
 // ChooseAssistance records that the person takes another way than a challenge: a
-// person looks at the case. It stays so for the session until a challenge is
-// answered. ErrConflict when the session does not wait for the person.
+// person looks at the case. A challenge that is answered later counts instead.
+// ErrConflict when the session does not wait for the person.
 func (s *Store) ChooseAssistance(ctx context.Context, by Actor, session string) error {
 	return s.write(ctx, "choose assistance", func(tx *Tx) error {
 		ses, err := tx.lockSession(session)
@@ -204,17 +204,15 @@ func (s *Store) ChooseAssistance(ctx context.Context, by Actor, session string) 
 		if !ses.waits(tx.Now) {
 			return ErrConflict
 		}
-		n, err := tx.exec("INSERT INTO assisted (session, attempt, at) VALUES (?, ?, ?) ON CONFLICT (session) DO NOTHING", session, ses.Attempt, micros(tx.Now))
-		if err != nil || n == 0 {
-			return err
-		}
 		tx.Audit(audit.Entry{Actor: by.String(), Action: "challenge.assistance", Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID})
-		return nil
+		_, err = tx.exec("INSERT INTO assisted (session, attempt, at) VALUES (?, ?, ?) ON CONFLICT (session) DO UPDATE SET attempt = excluded.attempt, at = excluded.at",
+			session, ses.Attempt, micros(tx.Now))
+		return err
 	})
 }
 
-// Assisted tells whether the person chose assistance.
-func (s *Store) Assisted(ctx context.Context, session string) (bool, error) {
-	n, err := s.number(ctx, "look for assistance", "SELECT COUNT(*) FROM assisted WHERE session = ?", session)
-	return n > 0, err
+// Assisted is when the person chose assistance; zero: they did not.
+func (s *Store) Assisted(ctx context.Context, session string) (time.Time, error) {
+	us, err := s.number(ctx, "look for assistance", "SELECT COALESCE(MAX(at), 0) FROM assisted WHERE session = ?", session)
+	return fromMicros(us), err
 }

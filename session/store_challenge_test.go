@@ -108,13 +108,16 @@ func TestAnAnswerIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 	})
 }
 
-func TestAssistanceIsChosenOnceAndAudited(t *testing.T) {
-	each(t, func(t *testing.T, s *Store, _ *testClock) {
+func TestAssistanceIsKnownAndAudited(t *testing.T) {
+	each(t, func(t *testing.T, s *Store, c *testClock) {
 		ses := capturing(t, s)
+		if at, err := s.Assisted(ctx, ses.ID); err != nil || !at.IsZero() {
+			t.Error(at, err)
+		}
 		for range 2 {
 			ok(t, s.ChooseAssistance(ctx, client, ses.ID))
 		}
-		if yes, err := s.Assisted(ctx, ses.ID); err != nil || !yes {
+		if yes, err := s.Assisted(ctx, ses.ID); err != nil || !yes.Equal(c.Now()) {
 			t.Error(yes, err)
 		}
 		n := 0
@@ -123,7 +126,7 @@ func TestAssistanceIsChosenOnceAndAudited(t *testing.T) {
 				n++
 			}
 		}
-		if n != 1 {
+		if n != 2 {
 			t.Errorf("%d entries", n)
 		}
 		if err := s.ChooseAssistance(ctx, client, must[*Session](t)(s.Create(ctx, newSession())).ID); !errors.Is(err, ErrConflict) {

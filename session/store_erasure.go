@@ -43,6 +43,9 @@ func (s *Store) BeginErasure(ctx context.Context, session string, c storage.Clas
 }
 
 func (tx *Tx) knowErasure(session string, c storage.Class, at time.Time) error {
+	if err := tx.forgetMarks(session, c); err != nil {
+		return err
+	}
 	_, err := tx.exec("INSERT INTO erasures (session, class, begun_at, certified_at) VALUES (?, ?, ?, 0) ON CONFLICT (session, class) DO NOTHING", session, c, micros(at))
 	return err
 }

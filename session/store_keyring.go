@@ -64,6 +64,7 @@ func (s *Store) AuditKeys(ctx context.Context, by Actor, action string, refs map
 const (
 	WebhookSecret       = "webhook"       // of an endpoint
 	AuthenticatorSecret = "authenticator" // of an account
+	TenantSecret        = "tenant"        // of a tenant's keyed hashes
 )
 
 // Secret is a secret that the keyring sealed.
@@ -80,7 +81,8 @@ func (s *Store) Secrets(ctx context.Context) ([]Secret, error) {
 		err = r.Scan(&v.Kind, &v.ID, &v.Sealed)
 		return v, err
 	}, `SELECT 'webhook', id, secrets FROM webhook_endpoints WHERE secrets IS NOT NULL
-		UNION ALL SELECT 'authenticator', id, totp FROM accounts WHERE totp IS NOT NULL AND length(totp) > 0 ORDER BY 1, 2`)
+		UNION ALL SELECT 'authenticator', id, totp FROM accounts WHERE totp IS NOT NULL AND length(totp) > 0
+		UNION ALL SELECT 'tenant', tenant, sealed FROM tenant_keys ORDER BY 1, 2`)
 }
 
 // ReplaceSecret puts a secret that was sealed again in the place of the old one,
@@ -88,8 +90,11 @@ func (s *Store) Secrets(ctx context.Context) ([]Secret, error) {
 func (s *Store) ReplaceSecret(ctx context.Context, old Secret, sealed []byte) error {
 	return s.writeApart(ctx, "replace sealed secret", func(tx *Tx) error {
 		q := "UPDATE webhook_endpoints SET secrets = ? WHERE id = ? AND secrets = ?"
-		if old.Kind == AuthenticatorSecret {
+		switch old.Kind {
+		case AuthenticatorSecret:
 			q = "UPDATE accounts SET totp = ? WHERE id = ? AND totp = ?"
+		case TenantSecret:
+			q = "UPDATE tenant_keys SET sealed = ? WHERE tenant = ? AND sealed = ?"
 		}
 		if _, err := tx.exec(q, sealed, old.ID, old.Sealed); err != nil {
 			return fmt.Errorf("%s %s: %w", old.Kind, old.ID, err)

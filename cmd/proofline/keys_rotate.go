@@ -181,8 +181,11 @@ func (h *keyHouse) reseal(ctx context.Context) (int, error) {
 			continue
 		}
 		purpose := pipeline.WebhookPurpose
-		if s.Kind == session.AuthenticatorSecret {
+		switch s.Kind {
+		case session.AuthenticatorSecret:
 			purpose = login.TOTPPurpose(s.ID)
+		case session.TenantSecret:
+			purpose = pipeline.TenantKeyPurpose(s.ID)
 		}
 		plain, err := storage.OpenSecret(ctx, h.ring, purpose, s.Sealed)
 		if err != nil {

@@ -25,19 +25,28 @@ CREATE TABLE assisted (
 );
 
 CREATE TABLE subject_marks (
-    session TEXT NOT NULL,
-    kind    TEXT NOT NULL,
-    tenant  TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    mark    TEXT NOT NULL,
-    object  TEXT NOT NULL,
-    at      BIGINT NOT NULL,
+    session    TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    tenant     TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    mark       TEXT NOT NULL,
+    object     TEXT NOT NULL,
+    at         BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
     PRIMARY KEY (session, kind)
 );
 CREATE INDEX subject_marks_mark ON subject_marks (tenant, kind, mark, at) WHERE mark <> '';
 CREATE INDEX subject_marks_recent ON subject_marks (tenant, kind, at);
+CREATE INDEX subject_marks_expiry ON subject_marks (expires_at);
+
+-- A tenant's own key for those hashes, sealed by the keyring.
+CREATE TABLE tenant_keys (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    sealed BYTEA NOT NULL
+);
 
 -- +goose Down
+DROP TABLE tenant_keys;
 DROP TABLE subject_marks;
 DROP TABLE assisted;
 DROP TABLE challenges;

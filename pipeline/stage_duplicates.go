@@ -1,0 +1,254 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/proofline/proofline/face"
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
+)
+
+// Others compares a case with the other subjects of its tenant.
+type Others interface {
+	// Number records the document's number under a keyed hash, and counts the
+	// other subjects and, in the last day, the other sessions that have it.
+	Number(ctx context.Context, number string) (subjects, sessions int, err error)
+	// Face keeps the face's template, encrypted, and gives the greatest
+	// similarity with other subjects' and with how many it was compared.
+	Face(ctx context.Context, model string, e face.Embedding) (similarity float64, compared int, err error)
+	// Sessions counts the subject's sessions of the last day, this one included.
+	Sessions(ctx context.Context) (int, error)
+}
+
+// runDuplicates looks for the document number and the face under other subjects,
+// where the policy asks for it. It measures; what it leads to is never more than
+// a person who looks.
+func runDuplicates(ctx context.Context, r *run) ([]policy.Finding, error) {
+	d := r.cell.Duplicates
+	if d == nil {
+		return nil, nil
+	}
+	f := policy.Finding{Subject: "case"}
+	if r.c.Others == nil {
+		f.Assert("system.not_evaluated", "")
+		return []policy.Finding{f}, nil
+	}
+	add := func(name string, v float64, unit string) {
+		f.Measures = append(f.Measures, policy.Measure{Name: "duplicates." + name, Value: v, Unit: unit})
+	}
+	n, err := r.c.Others.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	add("sessions_24h", float64(n), "sessions")
+	if number := markedNumber(r.fields); d.DocumentNumber && number != "" {
+		subjects, sessions, err := r.c.Others.Number(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		add("document_number.subjects", float64(subjects), "subjects")
+		add("document_number.sessions_24h", float64(sessions), "sessions")
+	}
+	if !d.Face || r.c.NoBiometrics || r.engines.Faces == nil {
+		return []policy.Finding{f}, nil
+	}
+	p, err := r.photo(ctx, "selfie")
+	if err != nil || p == nil || r.selfie == nil {
+		return []policy.Finding{f}, err
+	}
+	e, err := r.engines.Faces.Embed(p.Mat, r.selfie.Face)
+	if err != nil {
+		return nil, &stageError{"duplicates", err}
+	}
+	if len(e) == 0 {
+		return []policy.Finding{f}, nil
+	}
+	f.Models = refs(r.engines.Faces.Models())
+	similarity, compared, err := r.c.Others.Face(ctx, r.engines.Faces.EmbeddingModel().SHA256, e)
+	if err != nil {
+		return nil, err
+	}
+	add("face.compared", float64(compared), "faces")
+	if compared > 0 {
+		add("face.similarity", similarity, "cosine")
+	}
+	return []policy.Finding{f}, nil
+}
+
+// markedNumber is the document's number as it is hashed, with the issuing state:
+// numbers repeat between states. What a check digit confirms comes first, then
+// what a machine reads; print alone is read wrongly too often to accuse anyone.
+func markedNumber(fields []Field) string {
+	best := func(name string) string {
+		value, rank := "", 0
+		for _, f := range fields {
+			r := 0
+			switch {
+			case f.Name != name || f.Value == "":
+			case f.Verified:
+				r = 3
+			case f.Source == "mrz":
+				r = 2
+			case f.Source == "barcode":
+				r = 1
+			}
+			if r > rank {
+				value, rank = f.Value, r
+			}
+		}
+		return strings.Map(func(c rune) rune {
+			if !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+				return -1
+			}
+			return unicode.ToUpper(c)
+		}, value)
+	}
+	number := best("document_number")
+	if number == "" {
+		return ""
+	}
+	return best("issuing_state") + "/" + number
+}
+
+// TenantKeyPurpose is what a tenant's key for keyed hashes is sealed for.
+func TenantKeyPurpose(tenant string) string { return "keyed hashes of " + tenant }
+
+// others compares a stored case; nil where its rules do not ask or no key can be
+// had.
+func (w *Worker) others(_ context.Context, ses *session.Session, p *policy.Policy) (Others, error) {
+	cell := p.Cell(ses.Context())
+	if cell.Duplicates == nil || w.c.Keyring == nil {
+		return nil, nil
+	}
+	return &neighbours{w, ses, cell}, nil
+}
+
+// neighbours are the other subjects of a session's tenant.
+type neighbours struct {
+	w    *Worker
+	ses  *session.Session
+	cell policy.Cell
+}
+
+func (n *neighbours) since() time.Time {
+	return time.Now().Add(-time.Duration(n.cell.Duplicates.Window))
+}
+
+func (n *neighbours) Sessions(ctx context.Context) (int, error) {
+	return n.w.c.Store.SubjectSessions(ctx, n.ses.Tenant, n.ses.ExternalRef, time.Now().Add(-24*time.Hour))
+}
+
+// key is the tenant's own: the same number hashes differently elsewhere.
+func (n *neighbours) key(ctx context.Context) ([]byte, error) {
+	ring, purpose := n.w.c.Keyring, TenantKeyPurpose(n.ses.Tenant)
+	sealed, err := n.w.c.Store.TenantKey(ctx, n.ses.Tenant, func() ([]byte, error) {
+		fresh := make([]byte, 32)
+		rand.Read(fresh)
+		defer clear(fresh)
+		return storage.SealSecret(ctx, ring, purpose, fresh)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return storage.OpenSecret(ctx, ring, purpose, sealed)
+}
+
+func (n *neighbours) Number(ctx context.Context, number string) (subjects, sessions int, err error) {
+	key, err := n.key(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("hash document number: %w", err)
+	}
+	defer clear(key)
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(number))
+	until, err := n.cell.RetainUntil(string(storage.ExtractedFields), time.Now())
+	if err != nil {
+		return 0, 0, err
+	}
+	m := session.Mark{Session: n.ses.ID, Kind: session.NumberMark, Tenant: n.ses.Tenant, Subject: n.ses.SubjectOf(), Mark: hex.EncodeToString(h.Sum(nil)), Expires: until}
+	// First put, then count: of two at once at least one sees the other.
+	if err := n.w.c.Store.PutMark(ctx, m); err != nil {
+		return 0, 0, err
+	}
+	return n.w.c.Store.SameNumber(ctx, m, n.since())
+}
+
+// template is a face as it lies in the vault.
+type template struct {
+	Model  string         `json:"model"`
+	Values face.Embedding `json:"values"`
+}
+
+const maxTemplate = 64 << 10
+
+func (n *neighbours) Face(ctx context.Context, model string, e face.Embedding) (similarity float64, compared int, err error) {
+	b, err := json.Marshal(template{model, e})
+	if err != nil {
+		return 0, 0, fmt.Errorf("encode template: %w", scrub(err))
+	}
+	defer clear(b)
+	until, err := n.cell.RetainUntil(string(storage.BiometricTemplate), time.Now())
+	if err != nil {
+		return 0, 0, err
+	}
+	o, err := n.w.c.Vault.PutBytes(ctx, storage.Ref{Session: n.ses.ID, Class: storage.BiometricTemplate, Kind: "face_template", Region: n.cell.Residency}, b, until)
+	if err != nil {
+		return 0, 0, fmt.Errorf("keep template: %w", err)
+	}
+	m := session.Mark{Session: n.ses.ID, Kind: session.FaceMark, Tenant: n.ses.Tenant, Subject: n.ses.SubjectOf(), Object: o.ID, Expires: until}
+	if err := n.w.c.Store.PutMark(ctx, m); err != nil {
+		return 0, 0, err
+	}
+	others, err := n.w.c.Store.FaceMarks(ctx, n.ses.Tenant, m.Subject, n.since(), n.cell.Duplicates.Max)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, other := range others {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		t, err := n.template(ctx, other.Object)
+		if gone(err) || errors.Is(err, storage.ErrCorrupt) {
+			continue // erased meanwhile
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("read template: %w", err)
+		}
+		if t.Model != model {
+			continue // similarities of different networks do not compare
+		}
+		if s := face.Similarity(e, t.Values); compared == 0 || s > similarity {
+			similarity = s
+		}
+		compared++
+	}
+	return similarity, compared, nil
+}
+
+func (n *neighbours) template(ctx context.Context, object string) (template, error) {
+	var t template
+	o, err := n.w.c.Vault.Index().GetObject(ctx, object)
+	if err != nil {
+		return t, err
+	}
+	b, err := n.w.c.Vault.Read(ctx, o, maxTemplate)
+	if err != nil {
+		return t, err
+	}
+	defer clear(b)
+	if err := json.Unmarshal(b, &t); err != nil {
+		return t, fmt.Errorf("decode: %w", scrub(err))
+	}
+	return t, nil
+}
