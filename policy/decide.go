@@ -174,6 +174,7 @@ func (c Cell) reasons(findings []Finding) []Reason {
 			rs = append(rs, Reason{Code: "system.not_evaluated", Subject: "case", Stage: stage, Action: c.action("system.not_evaluated")})
 		}
 	}
+	rs = append(rs, c.unscreened(findings)...)
 	if c.reviewed {
 		rs = append(rs, Reason{Code: "compliance.risk_step_up", Subject: "case", Stage: "policy", Action: c.action("compliance.risk_step_up")})
 	}
@@ -319,7 +320,7 @@ func (c Cell) Gate(subject string, fs []Finding) GateAnswer {
 		a.Findings[i] = c.Judge(f)
 	}
 	open := c
-	open.Checks, open.reviewed = nil, false
+	open.Checks, open.Screening, open.reviewed = nil, nil, false
 	rs := open.reasons(a.Findings)
 	for _, r := range rs {
 		if r.Action == Resubmit {

@@ -76,6 +76,7 @@ func changes(where string, a, b Cell) []Change {
 	add("expires", a.Expires, b.Expires, "")
 	add("step_up", a.StepUps, b.StepUps, "")
 	add("review", a.Review, b.Review, "")
+	add("screening", a.Screening, b.Screening, more(a.Screening, b.Screening))
 	add("duplicates", a.Duplicates, b.Duplicates, "")
 	for _, name := range keys(a.Thresholds, b.Thresholds) {
 		x, inA := a.Thresholds[name]

@@ -72,6 +72,8 @@ type Cell struct {
 	Residency string `yaml:"residency" json:"residency,omitempty"`
 	// StepUps ask for more when risk signals say so.
 	StepUps []StepUp `yaml:"step_up" json:"step_up,omitempty"`
+	// Screening lists the lists of which a result is required ([ScreeningLists]).
+	Screening []string `yaml:"screening" json:"screening,omitempty"`
 	// Review says how people work on the cell's cases.
 	Review *ReviewRules `yaml:"review" json:"review,omitempty"`
 	// Duplicates compares the case with others; nil: it does not.
@@ -345,6 +347,9 @@ func (c Cell) validate(where string) error {
 	if err := c.validateResidency(where); err != nil {
 		return err
 	}
+	if err := c.validateScreening(where); err != nil {
+		return err
+	}
 	if err := c.validateDocuments(where); err != nil {
 		return err
 	}
@@ -479,6 +484,9 @@ func (c Cell) overlay(o Cell) Cell {
 		}
 	}
 	out.Review = c.Review.overlay(o.Review)
+	if o.Screening != nil {
+		out.Screening = o.Screening
+	}
 	if o.StepUps != nil {
 		out.StepUps = o.StepUps
 	}

@@ -64,6 +64,12 @@ func (o Options) allowed(a netip.Addr) bool {
 	return public(a)
 }
 
+// Control is the guard as a net.Dialer's Control, for other clients of addresses
+// that come from a configuration.
+func (o Options) Control(network, address string, c syscall.RawConn) error {
+	return o.control(network, address, c)
+}
+
 // control is called with the very address that is about to be connected to,
 // after resolution: a name that resolves to something else a moment later
 // (rebinding) is judged by what it is now.
