@@ -81,9 +81,20 @@ func (t *Template) extract(rows [][]Word) ([]Field, []gap) {
 				}
 				continue
 			}
-			f, ok := t.value(l, beside, true)
+			f, ok := Field{}, false
+			// What stands far to the right is hardly the caption's while there is
+			// something below it.
+			near := l.tag || t.Beside || len(beside) > 0 && beside[0].Box.X-l.box.X-l.box.W < 3*l.box.H
+			if near {
+				f, ok = t.value(l, beside, true)
+			}
 			if !ok && !l.tag && !t.Beside {
 				f, ok = t.below(l, rows, labels, i, right)
+			}
+			if !ok && !near && len(beside) > 0 {
+				if far, is := t.value(l, beside, true); is {
+					f, ok = far, true
+				}
 			}
 			seen := f.Region
 			if ok {
@@ -157,7 +168,11 @@ func (t *Template) below(l label, rows [][]Word, labels [][]label, i int, right 
 		if ws[0].Box.X > l.box.X+max(l.box.W, 6*l.box.H) {
 			continue
 		}
-		return t.value(l, ws, false)
+		f, ok := t.value(l, ws, false)
+		if !ok && ws[0].Box.X < l.box.X-2*l.box.H {
+			return Field{}, false // of a column further left
+		}
+		return f, ok
 	}
 	return Field{}, false
 }

@@ -119,6 +119,12 @@ func (c *labelCatalogue) labelField(folded string) (field string, ok bool) {
 		if okA && okB && a == b {
 			return a, true
 		}
+		// A slash that was taken for a letter ("untilvjusqu au") counts as one.
+		if okB && i >= 5 && !okA {
+			if f, ok := c.byLabel[strings.TrimSpace(folded[:i-1])]; ok && f == b || c.nearly(strings.TrimSpace(folded[:i]), b) {
+				return b, true
+			}
+		}
 	}
 	if len(folded) < 6 || len(folded) > 40 {
 		return "", false
@@ -134,6 +140,16 @@ func (c *labelCatalogue) labelField(folded string) (field string, ok bool) {
 		}
 	}
 	return field, best <= allowed
+}
+
+// nearly: the text is a caption of the field but for one letter.
+func (c *labelCatalogue) nearly(text, field string) bool {
+	for l, f := range c.byLabel {
+		if f == field && len(l) >= 5 && abs(len(l)-len(text)) <= 1 && distance(l, text, 2) <= 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func abs(n int) int {

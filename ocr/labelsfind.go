@@ -14,6 +14,7 @@ type label struct {
 	from, to int
 	box      photo.Rect
 	tag      bool // a number that stands for a caption
+	short    bool // three letters or less
 }
 
 // findLabels finds captions in a row. Bilingual captions ("Surname / Nom") are
@@ -29,7 +30,7 @@ func (t *Template) findLabels(r []Word) []label {
 			if !ok {
 				continue
 			}
-			l := label{field: field, from: i, to: i + n, box: union(r[i : i+n])}
+			l := label{field: field, from: i, to: i + n, box: union(r[i : i+n]), short: len(fold(join(r[i:i+n]))) <= 3}
 			if k := len(out) - 1; k >= 0 && out[k].field == field && out[k].to >= i-1 && together(r[out[k].from:i+n]) {
 				out[k].to, out[k].box = i+n, union(r[out[k].from:i+n])
 			} else {
@@ -122,6 +123,7 @@ func (t *Template) anchors(rows [][]Word) [][]label {
 				out[i] = t.numbered(r, out[i])
 			}
 		}
+		withoutLarge(out)
 		return out
 	}
 	tags := t.tagged(rows)
@@ -134,6 +136,25 @@ func (t *Template) anchors(rows [][]Word) [][]label {
 	}
 	t.inferTags(rows, tags, out)
 	return out
+}
+
+// withoutLarge drops the captions of two or three letters ("TO", "AU") that are
+// printed larger than the others are: they are part of a value.
+func withoutLarge(labels [][]label) {
+	var hs []float64
+	for _, ls := range labels {
+		for _, l := range ls {
+			hs = append(hs, l.box.H)
+		}
+	}
+	if len(hs) < 4 {
+		return
+	}
+	slices.Sort(hs)
+	usual := hs[len(hs)/2]
+	for i := range labels {
+		labels[i] = slices.DeleteFunc(labels[i], func(l label) bool { return l.short && l.box.H > 1.5*usual })
+	}
 }
 
 // inferTags sets right what was read of the tags, which are small single
@@ -152,6 +173,18 @@ func (t *Template) inferTags(rows [][]Word, tags map[[2]int]string, out [][]labe
 	}
 	slices.Sort(columns)
 	column := columns[len(columns)/2]
+	// Left of the numbers are pictures.
+	var tagColumns []float64
+	for at, tag := range tags {
+		if slices.Contains(t.Order, tag) {
+			tagColumns = append(tagColumns, rows[at[0]][at[1]].Box.X)
+		}
+	}
+	slices.Sort(tagColumns)
+	tagColumn := tagColumns[len(tagColumns)/2]
+	for i, ls := range out {
+		out[i] = slices.DeleteFunc(ls, func(l label) bool { return l.box.X < tagColumn-2*l.box.H })
+	}
 	// Numbers in the column of the values belong to values: "7 LINDEN WALK".
 	for i, ls := range out {
 		out[i] = slices.DeleteFunc(ls, func(l label) bool {

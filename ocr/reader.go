@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gocv.io/x/gocv"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/proofline/proofline/photo"
 )
@@ -169,12 +171,18 @@ func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o
 	rows := (&Page{Words: res.Words}).rows()
 	t := choose(rows, s.Class)
 	res.Template = t.Name
-	if len(t.Order) > 0 {
+	switch {
+	case len(t.Order) > 0:
 		more, err := rd.tags(ctx, t, m, rows)
 		if err != nil {
 			return err
 		}
 		rows = (&Page{Words: append(slices.Clone(res.Words), more...)}).rows()
+	case t.Beside:
+		var err error
+		if rows, err = rd.captions(ctx, t, m, rows); err != nil {
+			return err
+		}
 	}
 	area := t.within(float64(m.Cols()), float64(m.Rows()))
 	found, gaps := t.extract(rows)
@@ -337,8 +345,14 @@ func (rd *Reader) refine(ctx context.Context, t *Template, m gocv.Mat, f *Field,
 			leftEnd = max(leftEnd, c.X+c.W+h/6)
 		}
 	}
-	x0, x1 := inkBounds(m, f.Region, max(leftEnd, f.Region.X-3*h), min(right, f.Region.X+f.Region.W+12*h), 1.3*h)
-	f.Region = photo.Rect{X: x0, Y: f.Region.Y, W: x1 - x0, H: h}
+	reach := 12 * h
+	if catalogue().Fields[f.Name].Kind == "text" {
+		reach = 24 * h
+	}
+	x0, x1 := inkBounds(m, f.Region, max(leftEnd, f.Region.X-3*h), min(right, f.Region.X+f.Region.W+reach), 1.3*h)
+	whole := photo.Rect{X: x0, Y: f.Region.Y, W: x1 - x0, H: h}
+	seen := f.Region
+	f.Region = whole
 	f.Readings = []Reading{{Value: f.Value, Confidence: f.Confidence, How: "page"}}
 	engine, how, req := rd.request(f.Name)
 	next, ok, err := rd.line(ctx, t, engine, m, f.Name, f.Region, asIs, req)
@@ -347,10 +361,27 @@ func (rd *Reader) refine(ctx context.Context, t *Template, m gocv.Mat, f *Field,
 	}
 	if ok {
 		f.Readings = append(f.Readings, Reading{Value: next.Value, Confidence: next.Confidence, How: how + " " + asIs.name})
+		// Of a line of which the page missed a word its reading is none.
+		if grown := x1 - x0 - seen.W; grown > 1.5*h && longer(f.Name, next.Value, f.Value) {
+			f.Value, f.Confidence, f.Readings = next.Value, next.Confidence, f.Readings[1:]
+		}
 	}
 	f.settle()
 	return nil
 }
+
+// longer: the line begins as the page's reading does and goes on, as far as
+// letters without diacritics tell.
+func longer(name, line, page string) bool {
+	if kind := catalogue().Fields[name].Kind; kind != "text" && kind != "name" {
+		return false
+	}
+	a, b := plainText(line), plainText(page)
+	return len(a) >= len(b)+3 && strings.HasPrefix(a, b)
+}
+
+// plainText is a text in what the engine without diacritics writes.
+func plainText(s string) string { return strings.ReplaceAll(fold(s), " ", "") }
 
 // sure is the confidence of a single reading from which it needs no other.
 const sure = 0.8
@@ -383,12 +414,46 @@ func (f *Field) settle() {
 		votes[r.Value] += w * w // one sure reading outweighs two doubtful ones
 		best[r.Value] = max(best[r.Value], r.Confidence)
 	}
+	// The engine of pages reads Å as A and is sure of it: where the other differs
+	// in nothing else, its reading is the same one with diacritics.
+	if kind := catalogue().Fields[f.Name].Kind; kind == "name" || kind == "text" {
+		for _, r := range f.Readings {
+			if !strings.HasPrefix(r.How, "names") || r.Confidence < 0.1 {
+				continue
+			}
+			for _, o := range f.Readings {
+				if !strings.HasPrefix(o.How, "names") && o.Value != r.Value && ascii(o.Value) && bare(r.Value) == o.Value && votes[o.Value] > votes[r.Value] {
+					votes[r.Value] = votes[o.Value] + 1e-3
+					best[r.Value] = max(best[r.Value], min(best[o.Value], sure))
+				}
+			}
+		}
+	}
 	for _, r := range f.Readings { // in order, so that equal votes have one winner
 		if votes[r.Value] > votes[f.Value] {
 			f.Value = r.Value
 		}
 	}
 	f.Confidence = best[f.Value]
+}
+
+// bare is a text with its letters' diacritics taken off.
+func bare(s string) string {
+	out := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(s))
+	return strokes.Replace(out)
+}
+
+// strokes are the letters that are no others with marks, as the engine without
+// them reads them.
+var strokes = strings.NewReplacer("Ø", "O", "ø", "o", "Ł", "L", "ł", "l", "Þ", "P", "Đ", "D", "Ð", "D", "ı", "i", "’", "'", "ß", "B")
+
+func ascii(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) < 0
 }
 
 func sameRow(a, b photo.Rect) bool {
@@ -408,6 +473,9 @@ func (rd *Reader) line(ctx context.Context, t *Template, e Engine, m gocv.Mat, f
 	if err != nil {
 		return Field{}, false, fmt.Errorf("ocr: read line: %w", err)
 	}
+	if catalogue().Fields[field].Kind == "text" {
+		page.Words = withoutTail(page.Words)
+	}
 	f := Field{Name: field, Text: join(page.Words), Region: r, Source: "visual", Confidence: 1}
 	if len(page.Words) == 0 {
 		return Field{}, false, nil
@@ -417,6 +485,19 @@ func (rd *Reader) line(ctx context.Context, t *Template, e Engine, m gocv.Mat, f
 	}
 	f.Value, ok = t.normal(field, f.Text)
 	return f, ok, nil
+}
+
+// withoutTail leaves out what pictures and patterns behind a text were taken
+// for: short words of little confidence after longer ones.
+func withoutTail(ws []Word) []Word {
+	for len(ws) > 1 {
+		w := ws[len(ws)-1]
+		if n := letters(w.Text) + digits(w.Text); n >= 4 || w.Confidence >= 0.6 || n == 3 && w.Confidence >= 0.35 {
+			break
+		}
+		ws = ws[:len(ws)-1]
+	}
+	return ws
 }
 
 // fill reads the place where a value should be whose caption was found: single
@@ -466,6 +547,8 @@ func (g gap) place(m gocv.Mat, h float64) (photo.Rect, bool) {
 		width = 4 * h
 	case "code":
 		width = 5 * h
+	case "text":
+		width = 30 * h
 	}
 	b := g.label.box
 	var r photo.Rect

@@ -123,6 +123,7 @@ func choose(rows [][]Word, class string) *Template {
 	for i, r := range rows {
 		text[i] = " " + fold(join(r)) + " "
 	}
+	text = append(text, lineTexts(rows)...)
 	best, most := anyDocument(), 0.0
 	for _, t := range templates() {
 		score := 0.0
@@ -160,6 +161,23 @@ func choose(rows [][]Word, class string) *Template {
 		return anyDocument()
 	}
 	return best
+}
+
+// lineTexts are the lines as the engine saw them: a word that reaches into a
+// picture is too tall for its row and would break a title apart.
+func lineTexts(rows [][]Word) []string {
+	lines := map[int][]Word{}
+	for _, r := range rows {
+		for _, w := range r {
+			lines[w.Line] = append(lines[w.Line], w)
+		}
+	}
+	var out []string
+	for _, ws := range lines {
+		slices.SortStableFunc(ws, func(a, b Word) int { return compare(a.Box.X, b.Box.X) })
+		out = append(out, " "+fold(join(ws))+" ")
+	}
+	return out
 }
 
 // captioned: the family has captions in words, if with numbers before them.

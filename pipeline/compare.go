@@ -38,6 +38,9 @@ const (
 	// otherName is the likeness below which two names are different names, however
 	// single letters were read.
 	otherName = 0.7
+	// legible is the confidence from which a name that is read can be another
+	// one at all: print under glare is read alike in all ways, and wrong.
+	legible = 0.6
 )
 
 // against compares two fields of the same name.
@@ -95,11 +98,21 @@ func (c *Comparison) weigh(a, b Field, cutA bool) {
 		// One misread letter, above all one with a diacritic, is no other name.
 		c.Sure = closest < otherName && c.Agreeing >= 2 ||
 			plain(b.Value) && !strings.ContainsAny(a.Value, "<") && !transliterated(a.Value) && c.Agreeing >= sureReadings+1 && b.Confidence >= sureDifference
+		c.Sure = c.Sure && b.Confidence >= legible
 	case "sex":
 		c.Sure = c.Agreeing >= 2
+	case "birth_date", "expiry_date", "issue_date":
+		// 08/11 is August or November: which, only the document's origin tells.
+		c.Sure = c.Agreeing >= sureReadings && !dayForMonth(a.Value, b.Value)
 	default:
 		c.Sure = c.Agreeing >= sureReadings
 	}
+}
+
+// dayForMonth: two dates differ in nothing but the order of day and month.
+func dayForMonth(a, b string) bool {
+	x, y := strings.Split(a, "-"), strings.Split(b, "-")
+	return len(x) == 3 && len(y) == 3 && x[0] == y[0] && x[1] == y[2] && x[2] == y[1]
 }
 
 // same compares two readings of one print.

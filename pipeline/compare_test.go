@@ -65,3 +65,20 @@ func TestTheRelyingServiceGetsOnlyWhatItsCellAsksFor(t *testing.T) {
 		t.Errorf("a cell without attributes gets %v", got)
 	}
 }
+
+func TestWhatAReaderEasilyTakesForAnotherIsNoSureDifference(t *testing.T) {
+	visual := func(name, value string, confidence float64) Field {
+		return Field{Name: name, Value: value, Source: "visual", Confidence: confidence, Readings: []string{value, value, value, value}}
+	}
+	for what, pair := range map[string][2]Field{
+		"day and month in the other order": {zoneField("expiry_date", "2033-08-11"), visual("expiry_date", "2033-11-08", 0.95)},
+		"a name that is hardly legible":    {zoneField("given_names", "SIGRUN"), visual("given_names", "JRA", 0.48)},
+	} {
+		if got := against(pair[0], pair[1], false); got.Result != Mismatch || got.Sure {
+			t.Errorf("%s: %s, sure %v; want a mismatch that is not sure", what, got.Result, got.Sure)
+		}
+	}
+	if got := against(zoneField("document_number", "T25373805"), visual("document_number", "725373805", 0.95), false); got.Result != Match {
+		t.Errorf("T and 7: %s", got.Result)
+	}
+}

@@ -176,7 +176,7 @@ func distance(a, b string) int {
 
 // confusable letters and digits of OCR, each to one of its kind. OCR-B and most
 // print faces draw 0 and O, 1 and I, … nearly alike.
-var confusable = strings.NewReplacer("O", "0", "Q", "0", "D", "0", "I", "1", "L", "1", "Z", "2", "S", "5", "B", "8", "G", "6")
+var confusable = strings.NewReplacer("O", "0", "Q", "0", "D", "0", "I", "1", "L", "1", "Z", "2", "S", "5", "B", "8", "G", "6", "T", "7")
 
 // plainNumber strips what people print between the characters of a number.
 func plainNumber(s string) string {
