@@ -1,6 +1,6 @@
 // Sending a photo, and what the gate says of it.
 import type { Kind, Region } from './api';
-import { isFace } from './api';
+import { isFace, isFilm } from './api';
 import { onBack } from './back';
 import { fitFile } from './camera';
 import { button, h, icon, s } from './dom';
@@ -118,7 +118,7 @@ function answerView(o: Shooting, sending: Sending): void {
     h('footer', { class: 'actions' },
       a.accepted ? button(t('send.continue'), 'primary', () => o.done(sending.preview), 'continue') : null,
       button(t('send.again'), a.accepted ? 'secondary' : 'primary', () => shoot(o), 'again'),
-      a.accepted || o.kind === 'selfie_burst' ? null : h('label', { class: 'btn quiet file' }, t('camera.file'),
+      a.accepted || isFilm(o.kind) ? null : h('label', { class: 'btn quiet file' }, t('camera.file'),
         fileInput('environment', (f) => void fitFile(f, o.status.limits.max_bytes).catch(() => f).then((b) => send(o, b)))),
       mayInsist ? button(t('send.insist'), 'quiet', () => send(o, sending.photo, true, sending.preview), 'insist') : null,
       a.accepted ? null : button(t('help.button'), 'quiet', () => o.help(() => answerView(o, sending)), 'help'),

@@ -3,10 +3,13 @@
 
 import type { LiveCheck } from './checks';
 
-export type Kind = 'document_front' | 'document_back' | 'selfie' | 'selfie_burst';
+export type Kind = 'document_front' | 'document_back' | 'selfie' | 'selfie_burst' | 'selfie_challenge';
 
 /** Kinds that show the person. */
-export const isFace = (k: Kind): boolean => k === 'selfie' || k === 'selfie_burst';
+export const isFace = (k: Kind): boolean => k === 'selfie' || isFilm(k);
+
+/** Kinds that are frames, which no file of one's own can stand in for. */
+export const isFilm = (k: Kind): boolean => k === 'selfie_burst' || k === 'selfie_challenge';
 export type DocumentType = 'passport' | 'id_card' | 'residence_permit' | 'driving_licence';
 export type State =
   | 'initiated' | 'capture_in_progress' | 'submitted' | 'pending_review'
@@ -33,6 +36,16 @@ export interface Capture {
   expires_in: number;
   token_expires_in: number;
   live: LiveCheck[];
+  assisted?: boolean;
+}
+
+/** Turns of the head, drawn for this session, for one answer. */
+export interface Challenge {
+  nonce: string;
+  steps: { turn: 'left' | 'right' | 'up' | 'down'; at_ms: number; for_ms: number }[];
+  tail_ms: number;
+  frames: number;
+  left: number;
 }
 
 /** The gate's answer to one photo. Regions are pixels of the upright photo. */
@@ -79,6 +92,11 @@ export class API {
   }
 
   submit(): Promise<Capture> { return this.json('POST', '/v1/capture/submit', {}); }
+
+  challenge(hints: string[]): Promise<Challenge> { return this.json('POST', '/v1/capture/challenge', { hints }); }
+
+  /** Another way than the challenge: a person looks at the case. */
+  assistance(): Promise<Capture> { return this.json('POST', '/v1/capture/challenge/assistance', {}); }
 
   handover(): Promise<{ url: string; expires_in: number }> { return this.json('POST', '/v1/capture/handover', {}); }
 

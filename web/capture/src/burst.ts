@@ -9,13 +9,15 @@ const SIDE = 960;
 
 export interface Frame { atMS: number; file: Uint8Array }
 
-export function pack(frames: Frame[]): Uint8Array {
+export function pack(frames: Frame[], nonce = new Uint8Array(0)): Uint8Array {
   const magic = new TextEncoder().encode('PLBURST1');
-  const out = new Uint8Array(magic.length + 2 + frames.reduce((n, f) => n + 8 + f.file.length, 0));
+  const out = new Uint8Array(magic.length + 2 + nonce.length + frames.reduce((n, f) => n + 8 + f.file.length, 0));
   const view = new DataView(out.buffer);
   out.set(magic);
   let at = magic.length;
-  out[at++] = 0; // no nonce
+  out[at++] = nonce.length;
+  out.set(nonce, at);
+  at += nonce.length;
   out[at++] = frames.length;
   for (const f of frames) {
     view.setUint32(at, Math.round((f.atMS - frames[0]!.atMS) * 1000));

@@ -2,7 +2,7 @@
 // tab or a second device go on where the session stands.
 import { sendingView } from './answer';
 import type { Capture, DocumentType, Kind } from './api';
-import { API, Problem, isFace } from './api';
+import { API, Problem, isFace, isFilm } from './api';
 import { onBack } from './back';
 import { fitFile } from './camera';
 import { h } from './dom';
@@ -191,7 +191,7 @@ function flow(api: API): void {
 
   function help(c: Capture, kind: Kind, type: DocumentType, back: () => void): void {
     const o = shooting(c, kind, type);
-    const file = kind === 'selfie_burst' ? h('span') : h('label', { class: 'btn small file' }, t('camera.file'),
+    const file = isFilm(kind) ? h('span') : h('label', { class: 'btn small file' }, t('camera.file'),
       fileInput(kind === 'selfie' ? 'user' : 'environment', (f) => void fitFile(f, c.limits.max_bytes).catch(() => f).then((b) => send(o, b))));
     helpView({
       file,
@@ -199,10 +199,20 @@ function flow(api: API): void {
       assist: () => {
         assisted = true;
         emit('assist', {});
-        shoot(shooting(c, kind, type));
+        if (kind === 'selfie_challenge') assistChallenge(c);
+        else shoot(shooting(c, kind, type));
       },
       back,
     });
+  }
+
+  /** The challenge is left out: a person looks at the case. */
+  function assistChallenge(c: Capture): void {
+    outbox.remove('selfie_challenge');
+    void api.assistance().then((next) => {
+      resumed = false;
+      go(next);
+    }, fail(() => go(c)));
   }
 
   function keepThumb(kind: Kind, photo: Blob): void {
@@ -228,6 +238,11 @@ function flow(api: API): void {
         void load();
       },
       later: () => go(c),
+      assist: () => {
+        assisted = true;
+        emit('assist', {});
+        assistChallenge(c);
+      },
       back: () => {
         // Another kind of document can be chosen while none is sent.
         if (c.documents.length > 1 && !c.accepted.some((k) => !isFace(k))) {

@@ -8,7 +8,7 @@ export interface Events {
   /** The session's state, at first and whenever it changed. */
   state: { state: State };
   /** A photo was accepted. */
-  photo: { kind: 'document_front' | 'document_back' | 'selfie' | 'selfie_burst' };
+  photo: { kind: 'document_front' | 'document_back' | 'selfie' | 'selfie_burst' | 'selfie_challenge' };
   /** The person asked that somebody looks at the photos. */
   assist: Record<string, never>;
   /** Nothing more is asked of the person. The outcome to rely on is the webhook's. */

@@ -1,11 +1,11 @@
 // The camera step: live picture with advice, the photo that takes itself when all
 // is good, a shutter that always works, files, and what to do without a camera.
 import type { API, Capture, DocumentType, Kind } from './api';
-import type { Problem } from './api';
-import { isFace } from './api';
+import { Problem, isFace, isFilm } from './api';
 import { refused, send } from './answer';
 import { onBack } from './back';
 import { takeBurst } from './burst';
+import { introView, takeChallenge } from './challenge';
 import type { Facing } from './camera';
 import { Camera, CameraError, fitFile, photoOf, severalCameras, takePhoto } from './camera';
 import { click } from './cue';
@@ -34,6 +34,8 @@ export interface Shooting {
   done: (photo: Blob) => void;
   /** The photo goes on in the background. */
   later: (s: Sending) => void;
+  /** The person takes another way than a challenge. */
+  assist: () => void;
   back: () => void;
   help: (back: () => void) => void;
   handover: (back: () => void) => void;
@@ -65,7 +67,8 @@ const liveText: Record<string, Key> = {
 let automatic = true;
 
 export function shoot(o: Shooting): void {
-  live(o, isFace(o.kind) ? 'user' : 'environment');
+  if (o.kind === 'selfie_challenge') introView(o, () => live(o, 'user'));
+  else live(o, isFace(o.kind) ? 'user' : 'environment');
 }
 
 function shapeOf(o: Shooting): Shape {
@@ -106,7 +109,7 @@ function live(o: Shooting, facing: Facing): void {
     h('main', {}, stage, pill),
     h('footer', { class: 'controls' },
       h('div', { class: 'tools' },
-        o.kind === 'selfie_burst' ? null : h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')),
+        isFilm(o.kind) ? null : h('label', { class: 'round', attrs: { title: t('camera.file') } }, icon('upload'), h('span', { class: 'sr' }, t('camera.file')),
           fileInput(facing, (f) => void choose(f))), auto),
       shutter,
       h('div', { class: 'tools end' }, torch, swap),
@@ -213,7 +216,7 @@ function live(o: Shooting, facing: Facing): void {
       fire: (best) => {
         if (left) return;
         view.dataset['fired'] = 'auto';
-        if (o.kind === 'selfie_burst') void burst();
+        if (isFilm(o.kind)) void burst();
         else void taken(photoOf(best));
       },
     });
@@ -225,14 +228,25 @@ function live(o: Shooting, facing: Facing): void {
     shutter.disabled = true;
     advisor?.stop();
     click();
-    pill.textContent = t('camera.burst');
-    say(pill.textContent);
+    const going = (): boolean => !left && !document.hidden;
+    const tell = (text: string): void => {
+      pill.textContent = text;
+      say(text);
+    };
     try {
-      const b = await takeBurst(video, () => !left && !document.hidden);
+      let b: { burst: Blob; preview: Blob };
+      if (o.kind === 'selfie_challenge') b = await takeChallenge(o.api, video, stage, tell, going);
+      else {
+        tell(t('camera.burst'));
+        b = await takeBurst(video, going);
+      }
       navigator.vibrate?.(15);
       if (!left) send(o, b.burst, false, b.preview);
-    } catch {
-      if (!left) live(o, facing);
+    } catch (e) {
+      if (left) return;
+      if (o.kind !== 'selfie_challenge') live(o, facing);
+      else if (e instanceof Problem && e.code !== 'challenges_spent' && !e.temporary) o.failed(e);
+      else introView(o, () => live(o, facing), e instanceof Problem && e.code === 'challenges_spent');
     }
   }
 
@@ -260,7 +274,7 @@ function live(o: Shooting, facing: Facing): void {
 
   shutter.addEventListener('click', () => {
     if (!camera) return;
-    if (o.kind === 'selfie_burst') void burst();
+    if (isFilm(o.kind)) void burst();
     else void taken(takePhoto(video));
   });
   swap.addEventListener('click', () => live(o, facing === 'user' ? 'environment' : 'user'));
@@ -319,7 +333,7 @@ function troubleView(o: Shooting, facing: Facing, trouble: CameraError['trouble'
       h('p', { class: 'small' }, kindTitle(o.kind, o.type)),
     ),
     h('footer', { class: 'actions' },
-      o.kind === 'selfie_burst' ? null : h('label', { class: 'btn primary file' }, icon('upload', 20), t('camera.file'), fileInput(facing, (f) => void choose(f))),
+      isFilm(o.kind) ? null : h('label', { class: 'btn primary file' }, icon('upload', 20), t('camera.file'), fileInput(facing, (f) => void choose(f))),
       trouble === 'unsupported' ? null : button(t('trouble.again'), 'secondary', () => live(o, facing)),
       button(t('handover.button'), 'secondary', () => o.handover(again), 'device'),
       button(t('help.button'), 'quiet', () => o.help(again), 'help'),
