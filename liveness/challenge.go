@@ -1,10 +1,8 @@
 package liveness
 
 import (
-	"crypto/rand"
 	"fmt"
 	"math"
-	"math/big"
 	"slices"
 	"time"
 
@@ -12,72 +10,9 @@ import (
 
 	"github.com/proofline/proofline/face"
 	"github.com/proofline/proofline/internal/dnn"
+	"github.com/proofline/proofline/liveness/challenge"
 	"github.com/proofline/proofline/photo"
 )
-
-// Turn is where the head goes, as the person sees it.
-type Turn string
-
-// The turns that six points of a face can tell apart.
-const (
-	TurnLeft  Turn = "left"
-	TurnRight Turn = "right"
-	TurnUp    Turn = "up"
-	TurnDown  Turn = "down"
-)
-
-// Turns lists them.
-var Turns = []Turn{TurnLeft, TurnRight, TurnUp, TurnDown}
-
-// Step is one turn of a challenge: the head is to be turned that way by the end
-// of its time. Times are milliseconds since the first frame.
-type Step struct {
-	Turn Turn `json:"turn"`
-	At   int  `json:"at_ms"`
-	For  int  `json:"for_ms"`
-}
-
-// Bounds of a challenge.
-const (
-	// ChallengeSteps turns, none twice in a row: 4·3·3·3 = 108 orders.
-	ChallengeSteps = 4
-	// challengeLead is how long the person looks straight first: what every
-	// turn is measured against.
-	challengeLead              = 1000
-	challengeMin, challengeMax = 1300, 1700
-	// ChallengeTail is how long frames go on after the last step, ms.
-	ChallengeTail = 200
-)
-
-// NewChallenge draws the turns and their times from the system's random source.
-func NewChallenge() ([]Step, error) {
-	draw := func(n int) (int, error) {
-		v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
-		if err != nil {
-			return 0, fmt.Errorf("draw challenge: %w", err)
-		}
-		return int(v.Int64()), nil
-	}
-	at := challengeLead
-	var out []Step
-	for i := range ChallengeSteps {
-		left := slices.Clone(Turns)
-		if i > 0 {
-			left = slices.DeleteFunc(left, func(t Turn) bool { return t == out[i-1].Turn })
-		}
-		k, err := draw(len(left))
-		if err != nil {
-			return nil, err
-		}
-		ms, err := draw(challengeMax - challengeMin + 1)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Step{left[k], at, challengeMin + ms})
-		at += challengeMin + ms
-	}
-	return out, nil
-}
 
 // What the frames of a challenge may be found to be, beside what a burst may.
 const (
@@ -122,7 +57,7 @@ func (a Answer) Signal(name string) (float64, bool) { return Burst{Signals: a.Si
 // frames repeat. A plane that is turned shows no turned head, and a film shows
 // the turns that it was made with. Bad frames are findings; an error means that
 // a network could not be run.
-func AssessChallenge(faces *face.Engine, steps []Step, frames []Frame) (Answer, error) {
+func AssessChallenge(faces *face.Engine, steps []challenge.Step, frames []Frame) (Answer, error) {
 	b := Burst{Findings: []string{}, Signals: []Signal{}}
 	var responses []float64
 	done := func() Answer {
@@ -180,7 +115,7 @@ func AssessChallenge(faces *face.Engine, steps []Step, frames []Frame) (Answer, 
 }
 
 // answered measures each step. best is the frame that answers it best.
-func answered(steps []Step, at []float64, heads []head, responses *[]float64) (best []int, contrary float64, ok bool) {
+func answered(steps []challenge.Step, at []float64, heads []head, responses *[]float64) (best []int, contrary float64, ok bool) {
 	var straight []head
 	for i, h := range heads {
 		// Nobody reacts within a fifth of a second.
@@ -200,7 +135,7 @@ func answered(steps []Step, at []float64, heads []head, responses *[]float64) (b
 			way, other := h.minus(zero).along(s.Turn)
 			// The turn may be reached a little late; what is still seen of the
 			// step before does not count against this one.
-			if at[i] >= from+0.3*(to-from) && at[i] <= to+ChallengeTail {
+			if at[i] >= from+0.3*(to-from) && at[i] <= to+challenge.TailMS {
 				seen++
 				if r := way - math.Max(other, 0); r > top {
 					top, frame = r, i
@@ -242,8 +177,8 @@ type head struct{ yaw, pitch float64 }
 func (h head) minus(o head) head { return head{h.yaw - o.yaw, h.pitch - o.pitch} }
 
 // along is how far the head went one way, and how far any of the three others.
-func (h head) along(t Turn) (way, other float64) {
-	ways := map[Turn]float64{TurnLeft: h.yaw, TurnRight: -h.yaw, TurnUp: -h.pitch, TurnDown: h.pitch}
+func (h head) along(t challenge.Turn) (way, other float64) {
+	ways := map[challenge.Turn]float64{challenge.Left: h.yaw, challenge.Right: -h.yaw, challenge.Up: -h.pitch, challenge.Down: h.pitch}
 	other = math.Inf(-1)
 	for k, v := range ways {
 		if k == t {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/proofline/proofline/liveness/challenge"
 )
 
 // A burst travels as one file, so that it is stored, encrypted, retained and
@@ -25,8 +27,8 @@ import (
 // since whoever sends a file can write any nonce into it, it proves nothing
 // about when the frames were taken.
 const (
-	burstMagic    = "PLBURST1"
-	maxBurstNonce = 64
+	burstMagic    = challenge.Magic
+	maxBurstNonce = challenge.MaxNonce
 	// MaxFrameBytes bounds one frame; 1280 × 960 at good quality has 300 kB.
 	MaxFrameBytes = 1 << 20
 	// MaxBurstBytes bounds the whole file.
