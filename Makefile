@@ -29,7 +29,9 @@ demo: build models ## install, build and run real cases end to end; on a termina
 test: ## install, lint, build and run every test; nothing is skipped for a missing server
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory setup lint build models unit race; \
-	echo "make test: everything passed in $$((SECONDS - start)) s"
+	known="no known vulnerability"; status=0; scripts/vuln.sh || status=$$?; \
+	case $$status in 0) ;; 3) known="NOT CHECKED for known vulnerabilities" ;; *) exit $$status ;; esac; \
+	echo "make test: everything passed in $$((SECONDS - start)) s; $$known"
 
 .PHONY: setup
 setup: ## install the packages, the Go toolchain and the tools that are missing
@@ -62,6 +64,15 @@ vet: ## go vet
 unit: build models ## every test; requires all servers, the browser and the models
 	@scripts/tools.sh s3 web
 	@$(ENV) PROOFLINE_REQUIRE=all go test -timeout 20m ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is reached; status 3 when the database can not be asked
+	@scripts/vuln.sh
+
+.PHONY: sbom
+sbom: build ## write dist/sbom.cdx.json: what the binary is made of (CycloneDX)
+	@$(ENV) dist/proofline sbom > dist/sbom.cdx.json
+	@echo "make sbom: dist/sbom.cdx.json"
 
 SCHEDULES ?= 10000
 CHAOS_CASES ?= 2000

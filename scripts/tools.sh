@@ -6,7 +6,7 @@
 # and installs the toolchain of the capture page (esbuild, TypeScript, axe) that
 # web's tests rebuild and check the page with.
 #
-#   scripts/tools.sh [lint] [s3] [web]     (all are the default)
+#   scripts/tools.sh [lint] [s3] [web] [vuln]     (the first three are the default)
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
@@ -42,7 +42,8 @@ for tool in "$@"; do
 	lint) build golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 ;;
 	s3) build versitygw github.com/versity/versitygw/cmd/versitygw v1.8.0 ;;
 	web) web ;;
-	*) die "there are the tools lint, s3 and web, not $tool" ;;
+	vuln) build govulncheck golang.org/x/vuln/cmd/govulncheck v1.9.0 ;;
+	*) die "there are the tools lint, s3, web and vuln, not $tool" ;;
 	esac
 done
 say "tools are in .tools/bin"

@@ -32,6 +32,7 @@ type commands struct {
 	Worker    workerCmd    `cmd:"" help:"Run a worker; needs Redis."`
 	Bench     benchCmd     `cmd:"" help:"Put load on a server and measure cases a minute and waiting times."`
 	Capacity  capacityCmd  `cmd:"" help:"Plan machines for a number of cases a day from a measurement by bench."`
+	SBOM      sbomCmd      `cmd:"" name:"sbom" help:"Say what this binary is made of (CycloneDX)."`
 	Health    healthCmd    `cmd:"" help:"Ask a running server or worker whether it is ready."`
 	Verify    verifyCmd    `cmd:"" help:"Verify one whole case from image files, without a server."`
 	Inspect   inspectCmd   `cmd:"" help:"Show what one stage sees in image files."`
