@@ -60,6 +60,8 @@ func (s *Store) writeApart(ctx context.Context, doing string, fn func(*Tx) error
 	if !s.postgres || s.simulating(ctx) != nil {
 		return s.write(ctx, doing, fn)
 	}
+	ctx, end := s.bounded(ctx)
+	defer end()
 	err := fn(&Tx{s: s, ctx: ctx, db: s.wdb, Now: s.clock(), trace: traceparent(ctx)})
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -160,9 +162,10 @@ func (s *Store) runAlone(j *job) {
 	j.result <- err
 }
 
-// txTimeout bounds a transaction against a database that hangs; the caller then
-// learns that the outcome is unknown.
-const txTimeout = 30 * time.Second
+// dbTimeout bounds a transaction, and a query, against a PostgreSQL that hangs or
+// whose machine vanished without closing the connection. Of a transaction the
+// caller then learns that the outcome is unknown.
+const dbTimeout = 30 * time.Second
 
 func (s *Store) begin() (*Tx, error) {
 	// Not the callers' contexts: one that is cancelled must not roll back the
@@ -172,7 +175,7 @@ func (s *Store) begin() (*Tx, error) {
 	var conn *sql.Conn
 	var err error
 	if s.postgres {
-		ctx, cancel = context.WithTimeout(ctx, txTimeout)
+		ctx, cancel = context.WithTimeout(ctx, s.patience)
 		conn, tx, err = s.pgBegin(ctx)
 	} else {
 		tx, err = s.liteBegin(ctx) // waits for other processes as long as busy_timeout says

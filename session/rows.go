@@ -13,6 +13,8 @@ type scanner interface{ Scan(...any) error }
 // list runs a query on the read side and scans every row. What it reads must be
 // bounded by the query.
 func list[T any](ctx context.Context, s *Store, doing string, scan func(scanner) (T, error), q string, args ...any) ([]T, error) {
+	ctx, end := s.bounded(ctx)
+	defer end()
 	rows, err := s.read.QueryContext(ctx, s.bind(q), args...)
 	return collect(rows, err, doing, scan)
 }

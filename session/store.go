@@ -32,6 +32,7 @@ var migrations embed.FS
 type Store struct {
 	read, wdb *sql.DB
 	postgres  bool
+	patience  time.Duration // with a database that does not answer
 	now       func() time.Time
 	moved     func(Move)
 	ids       idSource
@@ -81,7 +82,7 @@ type schema struct {
 }
 
 func open(ctx context.Context, dsn string, sc schema, opts ...Option) (*Store, error) {
-	s := &Store{now: time.Now, moved: func(Move) {}, batches: make(chan *job), closing: make(chan struct{}), done: make(chan struct{})}
+	s := &Store{now: time.Now, patience: dbTimeout, moved: func(Move) {}, batches: make(chan *job), closing: make(chan struct{}), done: make(chan struct{})}
 	for _, o := range opts {
 		o(s)
 	}

@@ -72,6 +72,28 @@ func (tx *Tx) rows(q string, args ...any) (*sql.Rows, error) {
 	return tx.db.QueryContext(tx.ctx, tx.s.bind(q), args...)
 }
 
-func (s *Store) queryRow(ctx context.Context, q string, args ...any) *sql.Row {
-	return s.read.QueryRowContext(ctx, s.bind(q), args...)
+// oneRow is a row that ends its query's time when it is scanned.
+type oneRow struct {
+	*sql.Row
+	end context.CancelFunc
+}
+
+func (r oneRow) Scan(dest ...any) error {
+	defer r.end()
+	return r.Row.Scan(dest...)
+}
+
+// queryRow reads one row; it has to be scanned.
+func (s *Store) queryRow(ctx context.Context, q string, args ...any) oneRow {
+	ctx, end := s.bounded(ctx)
+	return oneRow{s.read.QueryRowContext(ctx, s.bind(q), args...), end}
+}
+
+// bounded gives a query of PostgreSQL an end, whatever the caller's patience:
+// loops in the background have no deadline of their own.
+func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !s.postgres {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.patience)
 }

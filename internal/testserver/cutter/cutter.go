@@ -4,6 +4,7 @@ package cutter
 
 import (
 	"net"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -14,12 +15,13 @@ type Proxy struct {
 	server   string
 
 	mu    sync.Mutex
+	mute  bool  // bytes vanish, and nobody is told
 	left  int64 // bytes until the next cut; negative: none
 	cuts  int
 	conns map[net.Conn]bool
 }
 
-// New starts a proxy in front of host:port, whole until CutAfter.
+// New starts a proxy in front of host:port or a socket's path, whole until CutAfter.
 func New(t testing.TB, server string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,6 +50,24 @@ func (p *Proxy) CutAfter(n int64) {
 	p.left = n
 }
 
+// Swallow makes every byte vanish, in both directions and without an end: a peer
+// that is gone without a word, as after a power cut or behind a firewall that
+// forgot the connection. New connections are taken and stay silent as well.
+func (p *Proxy) Swallow(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mute = on
+}
+
+func (p *Proxy) muted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mute
+}
+
+// Address is where the proxy listens, host:port.
+func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
 // Cuts is how often the line was cut.
 func (p *Proxy) Cuts() int {
 	p.mu.Lock()
@@ -61,7 +81,11 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", p.server)
+		network := "tcp"
+		if strings.HasPrefix(p.server, "/") {
+			network = "unix"
+		}
+		out, err := net.Dial(network, p.server)
 		if err != nil {
 			in.Close()
 			continue
@@ -84,9 +108,15 @@ func (p *Proxy) pipe(to, from net.Conn) {
 		delete(p.conns, from)
 		p.mu.Unlock()
 	}()
-	buf := make([]byte, 16<<10)
+	buf, silent := make([]byte, 16<<10), false
 	for {
 		n, err := from.Read(buf)
+		if n > 0 && p.muted() {
+			silent = true
+		}
+		if silent && err == nil {
+			continue // also once the network is back: these bytes are lost
+		}
 		pass, cut := p.take(int64(n))
 		if _, werr := to.Write(buf[:pass]); werr != nil || err != nil || cut {
 			return
