@@ -54,6 +54,8 @@ type Store interface {
 	Evidence(ctx context.Context, id string, attempt int) ([]session.Evidence, error)
 	RequestErasure(ctx context.Context, id string, by session.Actor, reason string) error
 	ReviewPlace(ctx context.Context, id string) (session.Place, error)
+	PutScreening(ctx context.Context, by session.Actor, x session.Screening) (session.Screening, bool, error)
+	Screenings(ctx context.Context, id string) ([]session.Screening, error)
 
 	APIKey(ctx context.Context, secret string) (session.APIKey, error)
 	ClientToken(ctx context.Context, secret, purpose string) (session.ClientToken, error)
@@ -245,6 +247,7 @@ func New(d Deps) http.Handler {
 		r.Use(a.perAddress(), a.perKey(a.limits.PerKey), a.perPhoto())
 		h := humachi.New(r, a.humaConfig())
 		a.registerSessions(h)
+		a.registerScreenings(h)
 		a.registerCapture(h)
 		a.registerUploads(r, h)
 		a.registerHandover(h)

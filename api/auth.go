@@ -27,7 +27,7 @@ const (
 
 // Scopes lists all scopes, for keys that may do everything here.
 func Scopes() []string {
-	return []string{ScopeSessionsCreate, ScopeSessionsRead, ScopeEvidenceErase, ScopeAttributes}
+	return []string{ScopeSessionsCreate, ScopeSessionsRead, ScopeEvidenceErase, ScopeAttributes, ScopeScreening}
 }
 
 // Purposes of client tokens. A handover token does one thing: it is exchanged

@@ -19,6 +19,8 @@ type Case struct {
 	// (see FieldNames); dates as 2006-01-02.
 	Claims  map[string]string
 	Context policy.Context
+	// Screening is what lists say of the person.
+	Screening Screening
 	// AsOf is the day on which the case is judged: expiry and age are relative
 	// to it. There is no other clock.
 	AsOf time.Time

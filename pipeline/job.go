@@ -129,7 +129,11 @@ func (j *job) inputHash(s stage, needs map[string]string) string {
 		Policy       string
 		Needs        map[string]string
 		Assisted     bool `json:",omitempty"`
-	}{resultVersion, s.Name, map[string]string{}, nil, j.r.c.AsOf.UTC().Format(time.DateOnly), j.r.c.NoBiometrics, j.ses.PolicyHash, map[string]string{}, j.r.c.Assisted}
+		Screened     any  `json:",omitempty"`
+	}{resultVersion, s.Name, map[string]string{}, nil, j.r.c.AsOf.UTC().Format(time.DateOnly), j.r.c.NoBiometrics, j.ses.PolicyHash, map[string]string{}, j.r.c.Assisted, nil}
+	if s.Name == policy.ScreeningStage && len(j.r.c.Screening.Known) > 0 {
+		in.Screened = j.r.c.Screening.Known
+	}
 	for kind, e := range j.evidence {
 		in.Evidence[kind] = e.Object
 	}

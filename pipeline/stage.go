@@ -49,6 +49,7 @@ var stages = []stage{
 	{Name: "liveness", Needs: []string{"face"}, Timeout: time.Minute, Biometric: true, Run: runLiveness},
 	{Name: "consistency", Needs: []string{"mrz", "ocr", "barcode"}, Timeout: 5 * time.Second, Run: runConsistency},
 	{Name: "duplicates", Needs: []string{"mrz", "ocr", "barcode", "face"}, Timeout: time.Minute, Run: runDuplicates},
+	{Name: policy.ScreeningStage, Needs: []string{"mrz", "ocr", "barcode"}, Timeout: 2 * time.Minute, Run: runScreening},
 }
 
 // run is a case while its stages run. One goroutine uses it.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/screening"
 	"github.com/proofline/proofline/session"
 	"github.com/proofline/proofline/storage"
 	"github.com/proofline/proofline/webhook"
@@ -29,6 +30,9 @@ type WorkerConfig struct {
 	Engines *Engines
 	// Policy finds the rules that a session was created under, by their hash.
 	Policy func(ctx context.Context, hash string) (*policy.Policy, error)
+	// Matcher searches screening lists that a policy requires; nil: only what
+	// relying services post counts.
+	Matcher screening.Matcher
 	// Shadows decide every case beside its own policy, and never act.
 	Shadows []*policy.Policy
 	// Keyring opens the signing keys of webhook endpoints.

@@ -166,6 +166,9 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 	if c.Others, err = w.others(ctx, ses, p); err != nil {
 		return err
 	}
+	if c.Screening, err = w.screening(ctx, ses.ID, row.Attempt); err != nil {
+		return err
+	}
 	// Every claim that ended without putting the case back was a crash.
 	crashes := int(lease.Fence) - 1 - row.Tries
 	for fresh := range 2 {

@@ -96,6 +96,10 @@ func (s settings) run(ctx context.Context, r roles) error {
 		return err
 	}
 	current := live.Current()
+	matcher, err := s.Screening.matcher()
+	if err != nil {
+		return err
+	}
 	shadows, err := s.shadows(ctx, archive)
 	if err != nil {
 		return err
@@ -136,7 +140,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 		service, err := pipeline.NewService(pipeline.WorkerConfig{
 			Store: n.store, Queue: queue, Vault: n.vault, Engines: engines, Policy: archive.find,
 			Keyring: n.keys, Webhooks: deliverer, Concurrency: s.concurrency(r), Log: n.log,
-			Metrics: metrics, Shadows: shadows,
+			Metrics: metrics, Shadows: shadows, Matcher: matcher,
 		})
 		if err != nil {
 			return err

@@ -38,6 +38,8 @@ type settings struct {
 	Review   reviewSettings   `embed:"" prefix:"review."`
 	Evidence evidenceSettings `embed:"" prefix:"evidence."`
 	Log      logSettings      `embed:"" prefix:"log."`
+
+	Screening screeningSettings `embed:"" prefix:"screening."`
 	engineSettings
 }
 
@@ -217,6 +219,7 @@ func (s settings) validate(alone bool) error {
 	}
 	s.validatePeople(add)
 	s.Policy.validateTrial(add)
+	s.Screening.validate(add)
 	if s.Worker.Concurrency < 0 || s.Worker.Concurrency > 256 {
 		add("worker.concurrency must be 0 to 256")
 	}
