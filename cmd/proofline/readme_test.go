@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,9 +33,11 @@ var flagForm = regexp.MustCompile(`^--([a-z0-9][a-z0-9.-]*)`)
 // found without running it.
 func TestCommandsInThePagesExistWithTheirFlags(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
+	tutorials, err2 := filepath.Glob("../../docs/tutorials/*.md")
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
+	pages = append(pages, tutorials...)
 	var c commands
 	k := kong.Must(&c, options(t.Context())...)
 	seen := 0
