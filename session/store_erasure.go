@@ -169,6 +169,9 @@ func (s *Store) SweepTime(ctx context.Context, now time.Time, step time.Duration
 // them the log's commitments say nothing.
 func (s *Store) ForgetEvidence(ctx context.Context, session string) error {
 	return s.writeApart(ctx, "forget evidence", func(tx *Tx) error {
+		if _, err := tx.exec("UPDATE challenges SET answer = '' WHERE session = ?", session); err != nil {
+			return err
+		}
 		_, err := tx.exec("UPDATE evidence SET sha256 = '', salt = '' WHERE session = ?", session)
 		return err
 	})
