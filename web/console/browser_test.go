@@ -7,7 +7,6 @@ import (
 	"image/jpeg"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -111,16 +110,8 @@ func (x *tab) look(name string) {
 					x.t.Errorf("%s, %s, %s: %s", name, size, scheme, v)
 				}
 			}
-			if *shots == "" {
-				continue
-			}
-			b, err := chromedp.Run(x.ctx, chromedp.FullScreenshot(90))
-			if err != nil {
-				x.t.Fatal(err)
-			}
-			file := filepath.Join(*shots, "console-"+name+"-"+size+"-"+scheme+".png")
-			if err := os.WriteFile(file, b, 0o644); err != nil {
-				x.t.Fatal(err)
+			if *shots != "" && scheme == "light" {
+				x.picture(name, size, wh)
 			}
 		}
 	}

@@ -46,7 +46,9 @@ func (r ratio) Text() string {
 
 func percent(v float64) string {
 	switch {
-	case v != 0 && v < 0.001:
+	case v == 0:
+		return "0 %"
+	case v < 0.001:
 		return fmt.Sprintf("%.2g %%", 100*v)
 	case v < 0.1 || v > 0.9 && v < 1:
 		return fmt.Sprintf("%.1f %%", 100*v)
@@ -191,7 +193,7 @@ func (d *overviewData) tiles(before *session.Figures) {
 	}
 	hooks := took("Webhook delivery", "", session.HookTime)
 	if n := d.Total[session.HooksGivenUp]; n > 0 {
-		hooks.Note, hooks.Bad = fmt.Sprintf("%s given up of %s", thousands(n), thousands(d.Total[session.HooksDue])), true
+		hooks.Note, hooks.Bad = fmt.Sprintf("%s given up of %s", thousands(n), thousands(d.Total[session.HooksDue])), n*200 > d.Total[session.HooksDue]
 	}
 	system := rate("System causes", "of decisions: a check failed or was missing here", session.SystemCause, session.Judged)
 	system.Bad = d.Total[session.SystemCause]*50 > d.Total[session.Judged]
@@ -292,7 +294,7 @@ func (d *overviewData) splits(groups []session.FigureGroup, r *http.Request) {
 	}
 }
 
-var seriesPlot = plot{W: 960, H: 200, Left: 44, Right: 6, Top: 10, Bottom: 24}
+var seriesPlot = plot{W: 560, H: 250, Left: 44, Right: 6, Top: 10, Bottom: 26}
 
 // series draws how sessions ended, by when they began.
 func (d *overviewData) series(groups []session.FigureGroup, start time.Time) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -330,7 +331,8 @@ func (d *editData) withThresholds(p *policy.Policy, m session.ScoredMeasure, rej
 	var did, missed []string
 	set := func(r *rule, to string) {
 		v, err := strconv.ParseFloat(to, 64)
-		if r == nil || err != nil || v == r.Min {
+		// A slider rests on the step nearest to the policy's bound: that is no change.
+		if r == nil || err != nil || math.Abs(v-r.Min) <= 0.0005+1e-9 {
 			return
 		}
 		text, ok := setMin(d.Text, r.Name, v)
@@ -362,7 +364,7 @@ func (d *editData) withThresholds(p *policy.Policy, m session.ScoredMeasure, rej
 func setMin(text, name string, v float64) (string, bool) {
 	n := regexp.QuoteMeta(name)
 	for _, form := range []string{
-		`(?ms)(^[ \t]+` + n + `:[ \t]*\{[^}]*?\b)(?:min|target_fmr)(:[ \t]*)([0-9.eE+-]+)`,
+		`(?ms)(^[ \t]+` + n + `:\s*\{[^}]*?\b)(?:min|target_fmr)(:[ \t]*)([0-9.eE+-]+)`,
 		`(?m)(^[ \t]+` + n + `:[ \t]*(?:#.*)?\n(?:[ \t]+.*\n)*?[ \t]+)(?:min|target_fmr)(:[ \t]*)([0-9.eE+-]+)`,
 	} {
 		re := regexp.MustCompile(form)
