@@ -51,6 +51,7 @@ type commands struct {
 	Queue     queueCmd     `cmd:"" help:"List work that was given up, and start it again."`
 	User      userCmd      `cmd:"" help:"Add, list and change the accounts of people who work here."`
 	Review    reviewCmd    `cmd:"" help:"List, show and decide cases that wait for a person."`
+	Drift     driftCmd     `cmd:"" help:"Compare recent scores and verdicts with those before."`
 	Retention retentionCmd `cmd:"" help:"Erase what is past its retention; legal holds."`
 	Keyring   keysCmd      `cmd:"" name:"keys" help:"List, add, rotate and retire the keys that wrap all data keys."`
 	Storage   storageCmd   `cmd:"" help:"Check the stored evidence, write lifecycle rules, look over a restore."`

@@ -196,6 +196,9 @@ func (s settings) serve(ctx context.Context, n *node, live *livePolicy, archive 
 		return err
 	}
 	depth := n.watchDepth(ctx)
+	figures := newReviewMetrics(n.store)
+	registry.MustRegister(figures)
+	figures.watch(ctx, n)
 	choice := &chooser{live: live.Current, store: n.store}
 	if choice.canary, err = s.canary(ctx, archive); err != nil {
 		return err

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/proofline/proofline/calibrate"
+	"github.com/proofline/proofline/policy"
+	"github.com/proofline/proofline/session"
+)
+
+// scoreStreams are the score streams that thresholds were set on.
+var scoreStreams = []struct{ stage, measure string }{
+	{"face", "face.similarity"}, {"liveness", "liveness.score"}, {"quality", "document.sharpness"},
+}
+
+type driftCmd struct {
+	Recent    time.Duration `help:"The time that is looked at." default:"168h"`
+	Baseline  time.Duration `help:"The time before it that is compared with." default:"720h"`
+	Simulated bool          `help:"Count simulated cases, too."`
+	JSON      bool          `name:"json" help:"Write one JSON object."`
+	settings
+}
+
+func (driftCmd) Help() string {
+	return "Compares the scores of the last days with those before (population stability index, Kolmogorov-Smirnov), and people with the machine and with each other: the share of verdicts against a failed check, and Cohen's kappa over cases that two people judged blindly. A stream counts as moved when chance does not explain it (p < 0.01) and the index is above 0.25. Exit status 3: something moved or disagrees."
+}
+
+// driftReport says how scores and people have changed.
+type driftReport struct {
+	Streams []driftStream `json:"streams"`
+	People  driftPeople   `json:"people"`
+}
+
+type driftStream struct {
+	Measure  string  `json:"measure"`
+	Baseline int     `json:"baseline"`
+	Recent   int     `json:"recent"`
+	PSI      float64 `json:"psi"`
+	KS       float64 `json:"ks"`
+	P        float64 `json:"p"`
+	Moved    bool    `json:"moved"`
+	Thin     bool    `json:"thin,omitempty"` // fewer than 100 scores: nothing is said
+}
+
+type driftPeople struct {
+	Votes          int64 `json:"votes"`
+	Overrides      int64 `json:"overrides"`
+	BeforeVotes    int64 `json:"before_votes"`
+	BeforeOverride int64 `json:"before_overrides"`
+	// Rose: verdicts against a failed check are more frequent than before by more
+	// than chance explains (two proportions, one-sided, 1 %).
+	Rose  bool `json:"rose"`
+	Pairs int  `json:"pairs"`
+	// Kappa is null where no two people judged a case, or chance alone would agree.
+	Kappa *float64 `json:"kappa"`
+	Low   *float64 `json:"kappa_low"` // of the 95 % interval
+	High  *float64 `json:"kappa_high"`
+	// Apart: the whole interval lies below 0.6.
+	Apart bool `json:"apart"`
+}
+
+// weakKappa is what reviewers should be above: "substantial" agreement begins at
+// 0.6 in the scale of Landis and Koch (1977), a convention and no measurement.
+const weakKappa = 0.6
+
+func (r driftReport) alarm() bool {
+	for _, s := range r.Streams {
+		if s.Moved {
+			return true
+		}
+	}
+	return r.People.Rose || r.People.Apart
+}
+
+func drift(ctx context.Context, store *session.Store, now time.Time, recent, baseline time.Duration, simulated bool) (driftReport, error) {
+	var r driftReport
+	from := now.Add(-recent)
+	for _, w := range scoreStreams {
+		old, err := store.ScoreStream(ctx, w.stage, w.measure, from.Add(-baseline), from, simulated)
+		if err != nil {
+			return r, err
+		}
+		fresh, err := store.ScoreStream(ctx, w.stage, w.measure, from, now, simulated)
+		if err != nil {
+			return r, err
+		}
+		s := driftStream{Measure: w.measure, Baseline: len(old), Recent: len(fresh)}
+		switch d, err := calibrate.DriftOf(old, fresh); {
+		case errors.Is(err, calibrate.ErrThin):
+			s.Thin = true
+		case err != nil:
+			return r, fmt.Errorf("compare %s: %w", w.measure, err)
+		default:
+			s.PSI, s.KS, s.P, s.Moved = d.PSI, d.KS, d.P, d.Moved()
+		}
+		r.Streams = append(r.Streams, s)
+	}
+	p := &r.People
+	var err error
+	if p.Votes, p.Overrides, err = store.Overrides(ctx, from, now, simulated); err != nil {
+		return r, err
+	}
+	if p.BeforeVotes, p.BeforeOverride, err = store.Overrides(ctx, from.Add(-baseline), from, simulated); err != nil {
+		return r, err
+	}
+	before := policy.Arm{Rejected: int(p.BeforeOverride), Approved: int(p.BeforeVotes - p.BeforeOverride)}
+	after := policy.Arm{Rejected: int(p.Overrides), Approved: int(p.Votes - p.Overrides)}
+	p.Rose = policy.StopRules{MinCases: 30}.Checks(before, after)[1].Stop
+	pairs, err := store.BlindPairs(ctx, from.Add(-baseline), simulated) // a sample is small: the whole time
+	if err != nil {
+		return r, err
+	}
+	var a, b []policy.Outcome
+	for _, x := range pairs {
+		a, b = append(a, x.First), append(b, x.Second)
+	}
+	k, err := calibrate.Agreement(a, b)
+	if err != nil {
+		return r, err
+	}
+	if p.Pairs = k.Cases; !math.IsNaN(k.Kappa) {
+		p.Kappa, p.Low, p.High = &k.Kappa, &k.Interval.Low, &k.Interval.High
+		p.Apart = k.Interval.High < weakKappa
+	}
+	return r, nil
+}
+
+func (c *driftCmd) Run(ctx context.Context) error {
+	if c.Recent < time.Hour || c.Baseline < time.Hour {
+		return exitError{code: 2, msg: "--recent and --baseline must be at least 1h"}
+	}
+	store, err := c.existingStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	r, err := drift(ctx, store, time.Now(), c.Recent, c.Baseline, c.Simulated)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = writeJSON(os.Stdout, r)
+	} else {
+		r.print()
+	}
+	if r.alarm() {
+		return errors.Join(err, exitError{code: 3})
+	}
+	return err
+}
+
+func (r driftReport) print() {
+	var rows [][]string
+	for _, s := range r.Streams {
+		row := []string{s.Measure, strconv.Itoa(s.Baseline), strconv.Itoa(s.Recent), "", "", "", "too few to say"}
+		if !s.Thin {
+			word := "as before"
+			if s.Moved {
+				word = "MOVED"
+			}
+			row = append(row[:3], fmt.Sprintf("%.3f", s.PSI), fmt.Sprintf("%.3f", s.KS), fmt.Sprintf("%.2g", s.P), word)
+		}
+		rows = append(rows, row)
+	}
+	table(os.Stdout, []string{"measure", "before", "recent", "psi", "ks", "p", ""}, rows)
+	p := r.People
+	fmt.Printf("\n%d of %d verdicts went against a failed check (before: %d of %d)", p.Overrides, p.Votes, p.BeforeOverride, p.BeforeVotes)
+	if p.Rose {
+		fmt.Print(": MORE than chance explains")
+	}
+	fmt.Println()
+	if p.Kappa == nil {
+		fmt.Printf("%d cases were judged twice blindly: nothing can be said of agreement\n", p.Pairs)
+		return
+	}
+	word := ""
+	if p.Apart {
+		word = ": reviewers DISAGREE"
+	}
+	fmt.Printf("%d cases were judged twice blindly: kappa %.2f (95 %% %.2f to %.2f)%s\n", p.Pairs, *p.Kappa, *p.Low, *p.High, word)
+}
+
+// reviewMetrics are the figures of queues, drift and agreement for a monitor.
+type reviewMetrics struct {
+	store *session.Store
+	last  atomic.Pointer[driftReport]
+
+	waiting, late, overloaded, psi, moved, kappa, apart, rose *prometheus.Desc
+}
+
+func newReviewMetrics(store *session.Store) *reviewMetrics {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	return &reviewMetrics{store: store,
+		waiting:    desc("proofline_review_waiting", "Cases that wait for a person.", "queue"),
+		late:       desc("proofline_review_late", "Of those, how many wait for longer than their policy says.", "queue"),
+		overloaded: desc("proofline_review_overloaded", "1 while the queue holds more than its policy's limit.", "queue"),
+		psi:        desc("proofline_score_psi", "Population stability index of a score stream, the last 7 days against the 30 before.", "measure"),
+		moved:      desc("proofline_score_moved", "1 when the stream moved by more than chance explains and by an amount that matters.", "measure"),
+		kappa:      desc("proofline_review_kappa", "Cohen's kappa of blind second reviews over 37 days."),
+		apart:      desc("proofline_review_apart", "1 when the 95 % interval of kappa lies below 0.6."),
+		rose:       desc("proofline_review_overrides_rose", "1 when verdicts against failed checks are more frequent than before by more than chance explains."),
+	}
+}
+
+// Describe is part of prometheus.Collector.
+func (m *reviewMetrics) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.waiting, m.late, m.overloaded, m.psi, m.moved, m.kappa, m.apart, m.rose} {
+		c <- d
+	}
+}
+
+// Collect is part of prometheus.Collector. What can not be read is left out.
+func (m *reviewMetrics) Collect(c chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	flag := func(d *prometheus.Desc, on bool, labels ...string) {
+		v := 0.0
+		if on {
+			v = 1
+		}
+		gauge(d, v, labels...)
+	}
+	if queues, err := m.store.ReviewQueues(ctx); err == nil {
+		for _, q := range queues {
+			gauge(m.waiting, float64(q.Waiting), q.Queue)
+			gauge(m.late, float64(q.Late), q.Queue)
+			flag(m.overloaded, q.Overloaded, q.Queue)
+		}
+	}
+	r := m.last.Load()
+	if r == nil {
+		return
+	}
+	for _, s := range r.Streams {
+		if !s.Thin {
+			gauge(m.psi, s.PSI, s.Measure)
+		}
+		flag(m.moved, s.Moved, s.Measure)
+	}
+	if r.People.Kappa != nil {
+		gauge(m.kappa, *r.People.Kappa)
+	}
+	flag(m.apart, r.People.Apart)
+	flag(m.rose, r.People.Rose)
+}
+
+// driftInterval is how often a server looks; the figures move over days.
+const driftInterval = 30 * time.Minute
+
+// watch computes the figures now and then, beside the requests.
+func (m *reviewMetrics) watch(ctx context.Context, n *node) {
+	go func() {
+		tick := time.NewTicker(driftInterval)
+		defer tick.Stop()
+		for {
+			r, err := drift(ctx, m.store, time.Now(), 7*24*time.Hour, 30*24*time.Hour, false)
+			if err == nil {
+				m.last.Store(&r)
+			} else if ctx.Err() == nil {
+				n.log.Warn("drift was not computed", "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+}
