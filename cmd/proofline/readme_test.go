@@ -14,7 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-var fence = regexp.MustCompile("(?ms)^```(?:sh)?\n(.*?)^```$")
+var fence = regexp.MustCompile("(?s)\n```(?:sh)?\n(.*?\n)```\n")
 
 // shellLines are the commands of a page's blocks, joined where they go on.
 func shellLines(text string) []string {
@@ -126,7 +126,7 @@ func TestTheMinuteOfTheREADMERunsAsItStands(t *testing.T) {
 		if !strings.Contains(script, r[0]) {
 			t.Fatalf("the README says no more %q", r[0])
 		}
-		script = strings.Replace(script, r[0], r[1], -1)
+		script = strings.ReplaceAll(script, r[0], r[1])
 	}
 	script += `
 until curl -s -H "Authorization: Bearer $KEY" http://` + address + `/v1/sessions/$SES >ses.json && grep -q '"outcome"' ses.json; do sleep 0.2; done
