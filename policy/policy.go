@@ -24,6 +24,9 @@ import (
 // MaxFileBytes bounds a policy file; a real one has a few kilobytes.
 const MaxFileBytes = 1 << 20
 
+// maxNesting bounds brackets within brackets; a policy needs four.
+const maxNesting = 32
+
 // Policy is one version of the rules.
 type Policy struct {
 	Name    string `yaml:"name" json:"name"`
@@ -229,9 +232,18 @@ func parseUnder(b []byte, k catalogue) (*Policy, error) {
 	}
 	// Nested aliases grow exponentially when expanded; cells overlay the
 	// defaults, so a policy needs none.
+	depth := 0
 	for _, t := range lexer.Tokenize(string(b)) {
-		if t.Type == token.AliasType {
+		switch t.Type {
+		case token.AliasType:
 			return nil, fmt.Errorf("line %d: YAML aliases are not accepted; write the value out", t.Position.Line)
+		case token.SequenceStartType, token.MappingStartType:
+			// The parser calls itself for each: 100 000 of them take a minute.
+			if depth++; depth > maxNesting {
+				return nil, fmt.Errorf("line %d: nested deeper than %d", t.Position.Line, maxNesting)
+			}
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
 		}
 	}
 	var p Policy
