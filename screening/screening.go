@@ -44,7 +44,7 @@ type Subject struct {
 	Nationality string `json:"nationality,omitempty"`
 }
 
-// Empty: there is nothing to search for.
+// Empty reports that there is nothing to search for.
 func (s Subject) Empty() bool { return strings.TrimSpace(s.Surname+s.GivenNames) == "" }
 
 // Answer is what a matcher said of one list.

@@ -34,7 +34,7 @@ type Place struct {
 	key    int64 // in the order that was asked for
 }
 
-// Blind: nobody may know yet whether another person has judged the case.
+// Blind reports that nobody may know yet whether another person has judged the case.
 func (p Place) Blind() bool { return p.second && p.Escalated.IsZero() }
 
 const placeColumns = "q.queue, q.entered_at, q.due_at, q.value, q.risk, q.overloaded, q.second, q.escalated_at"
