@@ -95,11 +95,13 @@ func TestTheMatcherIsAskedAndItsFaultsAreTyped(t *testing.T) {
 		answer http.HandlerFunc
 		want   error
 	}{
-		"it is down":   {func(w http.ResponseWriter, _ *http.Request) { tries++; w.WriteHeader(502) }, ErrUnavailable},
-		"it is slow":   {func(http.ResponseWriter, *http.Request) { time.Sleep(500 * time.Millisecond) }, ErrUnavailable},
-		"it refuses":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrRefused},
-		"it redirects": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", http.StatusTemporaryRedirect) }, ErrRefused},
-		"no JSON":      {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, ErrAnswer},
+		"it is down": {func(w http.ResponseWriter, _ *http.Request) { tries++; w.WriteHeader(502) }, ErrUnavailable},
+		"it is slow": {func(http.ResponseWriter, *http.Request) { time.Sleep(500 * time.Millisecond) }, ErrUnavailable},
+		"it refuses": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrRefused},
+		"it redirects": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusTemporaryRedirect)
+		}, ErrRefused},
+		"no JSON": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, ErrAnswer},
 		"an unknown result": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"results":[{"list":"pep","result":"fine"}]}`)
 		}, ErrAnswer},
