@@ -80,6 +80,8 @@ func TestFieldsMatchAcrossNotations(t *testing.T) {
 		{"nationality", "UTO", "UTO", true, true},
 		{"nationality", "FRA", "DEU", true, false},
 		{"nationality", "DEU", "German", false, false},
+		{"nationality", "FRA", "FRANCE", true, true},
+		{"nationality", "FRA", "Germany", true, false},
 	} {
 		l, ok := likeness(Field{Name: c.field, Value: c.a}, Field{Name: c.field, Value: c.b}, false)
 		if ok != c.comparable || ok && (l == 1) != c.match {
@@ -97,6 +99,10 @@ func sources(claims map[string]string, fs ...Field) *run {
 
 func zoneField(name, value string) Field {
 	return Field{Name: name, Value: value, Source: "mrz", Confidence: 0.99, Verified: true}
+}
+
+func coded(name, value string) Field {
+	return Field{Name: name, Value: value, Source: "barcode", Confidence: 1, Verified: true}
 }
 
 func TestConsistencyIsHeldAgainstAPersonOnlyOnASureReading(t *testing.T) {
@@ -125,6 +131,11 @@ func TestConsistencyIsHeldAgainstAPersonOnlyOnASureReading(t *testing.T) {
 		{"expired before birth", sources(nil, zoneField("birth_date", "2020-01-01"), zoneField("expiry_date", "2019-01-01")), "consistency.impossible_date expiry_date, document.expired expiry_date"},
 		{"eighteen tomorrow", withAge(sources(nil, zoneField("birth_date", "2008-06-02")), &eighteen), "compliance.under_age birth_date"},
 		{"eighteen today", withAge(sources(nil, zoneField("birth_date", "2008-06-01")), &eighteen), ""},
+		{"issued before it expires", sources(nil, zoneField("birth_date", "1990-01-02"), visual("issue_date", "2020-01-01", 0.9), zoneField("expiry_date", "2030-01-01")), ""},
+		{"print says issued after expiry", sources(nil, visual("issue_date", "2031-01-01", 0.9), zoneField("expiry_date", "2030-01-01")), "consistency.uncertain_reading issue_date"},
+		{"barcode says issued before birth", sources(nil, zoneField("birth_date", "1990-01-02"), coded("issue_date", "1989-01-01")), "consistency.impossible_date issue_date"},
+		{"issued the day after tomorrow", sources(nil, coded("issue_date", "2026-06-03")), "consistency.impossible_date issue_date"},
+		{"issued where it is tomorrow already", sources(nil, coded("issue_date", "2026-06-02")), ""},
 		{"age unknown", withAge(sources(nil, zoneField("surname", "X")), &eighteen), "system.not_evaluated birth_date"},
 	} {
 		fs, err := runConsistency(ctx, c.run)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -139,9 +140,17 @@ func plainSex(s string) string {
 }
 
 // country brings a state code to the three letters of ISO 3166-1, or leaves it
-// as ICAO 9303-3 section 5 has it where ISO knows no such code. Words ("German")
-// are not understood.
+// as ICAO 9303-3 section 5 has it where ISO knows no such code. Of words, English
+// names of states are understood ("FRANCE"), adjectives ("German") are not.
 func country(s string) (string, bool) {
+	if code, ok := stateCode(s); ok {
+		return code, true
+	}
+	code, ok := stateNames()[strings.Join(strings.Fields(strings.ToUpper(s)), " ")]
+	return code, ok
+}
+
+func stateCode(s string) (string, bool) {
 	s = strings.ToUpper(strings.Trim(strings.TrimSpace(s), "<"))
 	switch s {
 	case "D":
@@ -161,6 +170,19 @@ func country(s string) (string, bool) {
 	}
 	return "", false
 }
+
+// stateNames are the codes of states by their names in capitals.
+var stateNames = sync.OnceValue(func() map[string]string {
+	out := map[string]string{}
+	for _, code := range mrz.StateCodes() {
+		name, _ := mrz.StateName(code)
+		// Names of three letters and less could be codes.
+		if iso, ok := stateCode(code); ok && len(name) > 3 {
+			out[strings.ToUpper(name)] = iso
+		}
+	}
+	return out
+})
 
 // dated is the best reading of a date, and whether it may be held against the
 // person: confirmed by a check digit or barcode, or by two sources.
@@ -212,6 +234,7 @@ func (r *run) checkDates(f *policy.Finding, sources map[string]map[string]Field)
 	if hasBirth && hasExpiry && birthSure && expirySure && !birth.Before(expiry) {
 		f.Assert("consistency.impossible_date", "expiry_date")
 	}
+	r.checkIssue(f, sources, day)
 	if r.cell.MinimumAge != nil && *r.cell.MinimumAge > 0 {
 		switch comesOfAge := birth.AddDate(*r.cell.MinimumAge, 0, 0); {
 		case !hasBirth, !birthSure:
@@ -219,6 +242,33 @@ func (r *run) checkDates(f *policy.Finding, sources map[string]map[string]Field)
 		case comesOfAge.After(day):
 			f.Assert("compliance.under_age", "birth_date")
 		}
+	}
+}
+
+// checkIssue holds the date of issue against the others: a document is issued
+// after the birth of its holder, before it expires, and not in the future (a day
+// of which may have begun where it was issued). The date mostly stands in the
+// print alone, which may be misread: then it is noted, not held against anybody.
+func (r *run) checkIssue(f *policy.Finding, sources map[string]map[string]Field, day time.Time) {
+	issue, sure, found := dated(sources, "issue_date")
+	if !found {
+		return
+	}
+	birth, birthSure, hasBirth := dated(sources, "birth_date")
+	expiry, expirySure, hasExpiry := dated(sources, "expiry_date")
+	bad, proved := false, false
+	for _, wrong := range []struct{ is, sure bool }{
+		{issue.After(day.AddDate(0, 0, 1)), sure},
+		{hasBirth && issue.Before(birth), sure && birthSure},
+		{hasExpiry && !issue.Before(expiry), sure && expirySure},
+	} {
+		bad, proved = bad || wrong.is, proved || wrong.is && wrong.sure
+	}
+	switch {
+	case proved:
+		f.Assert("consistency.impossible_date", "issue_date")
+	case bad:
+		f.Assert("consistency.uncertain_reading", "issue_date")
 	}
 }
 

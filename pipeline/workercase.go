@@ -157,11 +157,14 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 		objects[e.Kind] = e
 		c.Documents[e.Kind] = nil // present; the bytes are fetched when they are needed
 	}
-	chosen, err := w.c.Store.Assisted(ctx, ses.ID)
+	if c.Context.DocumentType == "" {
+		c.Context = ses.ContextFor(chosen(evidence))
+	}
+	assisted, err := w.c.Store.Assisted(ctx, ses.ID)
 	if err != nil {
 		return err
 	}
-	c.assist(chosen, objects)
+	c.assist(assisted, objects)
 	c.Challenge = challengeOf(w.c.Store, ses.ID)
 	if c.Others, err = w.others(ctx, ses, p); err != nil {
 		return err
@@ -198,6 +201,23 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 		return err
 	}
 	return err
+}
+
+// chosen is the kind of document that the person chose, where the session leaves
+// it open: the one that came with the latest photo, as the gate judged it. The
+// newest photo of each kind counts, as it does for the case.
+func chosen(evidence []session.Evidence) string {
+	t, at := "", time.Time{}
+	for _, e := range evidence {
+		var s struct {
+			DocumentType string `json:"document_type"`
+		}
+		if json.Unmarshal(e.Findings, &s) != nil || !slices.Contains(policy.DocumentTypes, s.DocumentType) || e.At.Before(at) {
+			continue
+		}
+		t, at = s.DocumentType, e.At
+	}
+	return t
 }
 
 // claims reads what the relying service stated, if anything.

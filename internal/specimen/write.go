@@ -177,6 +177,8 @@ func docType(f Format) string {
 		return "passport"
 	case MRVA, MRVB:
 		return "visa"
+	case EULicence, NALicence:
+		return "driving_licence"
 	}
 	return "id_card"
 }
