@@ -65,6 +65,8 @@ var phrases = map[string]string{
 	"account.remove_totp":          "switched an authenticator app off",
 	"account.disable":              "disabled an account",
 	"account.enable":               "enabled an account",
+	"login.begin":                  "logged in",
+	"login.end":                    "logged out",
 	"audit.verify":                 "had the audit log verified",
 }
 
