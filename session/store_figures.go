@@ -189,7 +189,6 @@ type caseRow struct {
 	resent      bool
 	system      bool
 	referred    bool
-	finished    time.Time
 	hooks       Figures
 	decidedLast time.Time
 }

@@ -162,7 +162,7 @@ var functions = template.FuncMap{
 		return percent(v)
 	},
 	"hook": hookState,
-	"has":  func(roles []access.Role, r access.Role) bool { return slices.Contains(roles, r) },
+	"has":  slices.Contains[[]access.Role],
 	"mib":  func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) },
 	"add":  func(a, b float64) float64 { return a + b },
 	"sub":  func(a, b float64) float64 { return a - b },
