@@ -345,7 +345,7 @@ func TestRepeatedRequestsDoNotHideADecision(t *testing.T) {
 	for range 40 {
 		all.Go(func() {
 			for range 30 {
-				if _, err := w.store.Apply(ctx, id, session.AnyVersion, session.Event{Kind: session.Submit, Actor: client}, nil); !errors.Is(err, session.ErrNoTransition) {
+				if _, err := w.store.Apply(ctx, id, session.AnyVersion, session.Event{Kind: session.Submit, Actor: service}, nil); !errors.Is(err, session.ErrNoTransition) {
 					t.Error(err)
 				}
 			}
