@@ -145,7 +145,7 @@ func TestDuplicatesAreFoundUntilTheOtherSessionWithdraws(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := k.others(ctx, ses, rules)
+		o, err := k.others(ses.Context(), ses, rules)
 		if err != nil || o == nil {
 			t.Fatal(o, err)
 		}

@@ -126,8 +126,8 @@ func TenantKeyPurpose(tenant string) string { return "keyed hashes of " + tenant
 
 // others compares a stored case; nil where its rules do not ask or no key can be
 // had.
-func (w *Worker) others(_ context.Context, ses *session.Session, p *policy.Policy) (Others, error) {
-	cell := p.Cell(ses.Context())
+func (w *Worker) others(c policy.Context, ses *session.Session, p *policy.Policy) (Others, error) {
+	cell := p.Cell(c)
 	if cell.Duplicates == nil || w.c.Keyring == nil {
 		return nil, nil
 	}

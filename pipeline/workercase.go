@@ -166,7 +166,7 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 	}
 	c.assist(assisted, objects)
 	c.Challenge = challengeOf(w.c.Store, ses.ID)
-	if c.Others, err = w.others(ctx, ses, p); err != nil {
+	if c.Others, err = w.others(c.Context, ses, p); err != nil {
 		return err
 	}
 	if c.Screening, err = w.screening(ctx, ses.ID, row.Attempt); err != nil {
