@@ -67,7 +67,7 @@ func TestSpecimenCasesLeadToTheirOutcomes(t *testing.T) {
 			if !slices.Contains(want, rep.Decision.Outcome) {
 				t.Errorf("outcome %s, reasons %+v", rep.Decision.Outcome, rep.Decision.Reasons)
 			}
-			if s := strings.Join(seen, " "); s != "quality document mrz barcode ocr face liveness consistency" {
+			if s := strings.Join(seen, " "); s != "quality document mrz barcode ocr face liveness consistency duplicates screening" {
 				t.Errorf("stages: %s", s)
 			}
 			b, err := json.Marshal([]any{rep.Findings, rep.Decision})
