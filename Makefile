@@ -84,8 +84,8 @@ chaos: ## the failure tests in their long form: SCHEDULES simulated, CHAOS_CASES
 	@$(ENV) PROOFLINE_REQUIRE=all PROOFLINE_CHAOS_CASES=$(CHAOS_CASES) go test ./pipeline -count=1 -v -timeout 3h -run Chaos
 
 .PHONY: race
-race: ## the concurrency-heavy packages under the race detector
-	@$(ENV) PROOFLINE_REQUIRE=all go test -race -short -timeout 20m $(RACE)
+race: ## the concurrency-heavy packages under the race detector, one by one: browsers wait only so long
+	@$(ENV) PROOFLINE_REQUIRE=all go test -race -short -p 1 -timeout 20m $(RACE)
 
 .PHONY: bench
 bench: build models ## Go benchmarks

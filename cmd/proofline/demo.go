@@ -135,9 +135,9 @@ type demo struct {
 // prepare makes the data directory with an API key, and the webhook receiver.
 func (d *demo) prepare(ctx context.Context, listen string) error {
 	s := settings{DataDir: d.dir}
-	store, err := s.openStore(ctx)
+	store, err := session.Open(ctx, s.storeDSN()) // makes it
 	if err != nil {
-		return err
+		return fmt.Errorf("open session store: %w", err)
 	}
 	_, secret, err := store.CreateAPIKey(ctx, operator, defaultTenant, "demo", api.Scopes(), 0)
 	if err := errors.Join(err, store.Close()); err != nil {
