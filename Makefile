@@ -61,9 +61,11 @@ vet: ## go vet
 	@$(ENV) go vet ./...
 
 .PHONY: unit
-unit: build models ## every test; requires all servers, the browser and the models
+unit: build models ## every test; requires all servers, the browser and the models; browsers get the machine to themselves
 	@scripts/tools.sh s3 web
-	@$(ENV) PROOFLINE_REQUIRE=all go test -timeout 20m ./...
+	@$(ENV) export PROOFLINE_REQUIRE=all; \
+	go test -timeout 20m $$(go list ./... | grep -v '/web\(/\|$$\)') && \
+	go test -timeout 20m -p 1 ./web/...
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what is reached; status 3 when the database can not be asked

@@ -106,9 +106,15 @@ func (r *raster) inked(lab []float32, c float32, box image.Rectangle) float64 {
 	return float64(dark) / math.Max(1, float64(outline))
 }
 
+// mostPrint is the part of the surroundings of a reflection on almost white
+// paper that may be print.
+const mostPrint = 0.03
+
 // fades looks outward from a burnt area in 32 directions. A reflection's
 // brightness falls gradually, over more than the width of a printed edge, to a
-// surface that is clearly darker.
+// surface that is clearly darker. A direction in which the surface itself is
+// almost white says nothing either way; where most are such, a reflection is told
+// from paper that is exposed too long by the print around it, which it washes out.
 func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
 	w, h := r.w, r.h
 	reach := max(24, w/9)
@@ -125,7 +131,8 @@ func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
 		return false
 	}
 	cx, cy = cx/cnt, cy/cnt
-	soft, hard, rays := 0, 0, 0
+	soft, hard, white, rays := 0, 0, 0, 0
+	ink, around := 0, 0
 	for k := 0; k < 32; k++ {
 		sin, cos := math.Sincos(2 * math.Pi * float64(k) / 32)
 		// Last burnt pixel of this area along the ray.
@@ -152,6 +159,12 @@ func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
 				break
 			}
 			v := float64(r.luma[y*w+x])
+			if t <= float64(reach)/4 {
+				around++
+				if v < 120 {
+					ink++
+				}
+			}
 			if t <= float64(reach)/8 {
 				near = append(near, v)
 			} else if t > float64(reach)/2 {
@@ -166,9 +179,15 @@ func (r *raster) fades(lab []float32, c float32, box image.Rectangle) bool {
 		switch {
 		case n > 222 && n-f > 8:
 			soft++
-		case n <= 222 || f > 242:
+		case n <= 222:
 			hard++
+		case f > 242:
+			white++
 		}
 	}
-	return rays >= 6 && soft*2 > rays && soft > hard
+	told := rays - white
+	if white >= told && float64(ink) > mostPrint*float64(around) {
+		return false
+	}
+	return rays >= 6 && told >= 4 && soft*2 > told && soft > hard
 }

@@ -59,6 +59,7 @@ func recipes() []recipe {
 		base("reflection", func(r *recipe) { r.GlareX, r.GlareY, r.R = 250, 120, 90 }),
 		base("small reflection", func(r *recipe) { r.GlareX, r.GlareY, r.R = 120, 200, 40 }),
 		base("reflection and blur", func(r *recipe) { r.GlareX, r.GlareY, r.R, r.Blur = 200, 140, 70, 4 }),
+		base("reflection on bright paper", func(r *recipe) { r.Paper, r.Light, r.GlareX, r.GlareY, r.R = 235, 17, 200, 140, 90 }),
 		base("pale", func(r *recipe) { r.Paper, r.Ink = 150, 130 }),
 		base("empty", func(r *recipe) { r.Ink = 200 }),
 	}

@@ -50,7 +50,7 @@ func openTab(t *testing.T) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	x := &tab{t: t, ctx: ctx}
 	if b, err := os.ReadFile("../capture/node_modules/axe-core/axe.min.js"); err == nil {
@@ -63,7 +63,7 @@ func openTab(t *testing.T) *tab {
 
 func (x *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(x.ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		text, _ := chromedp.Run(x.ctx, chromedp.Evaluate[string]("location.href + '\\n' + document.body.innerText"))

@@ -7,6 +7,7 @@ import { quantile } from './raster';
 const CLIPPED = 249;
 const INK = 70;
 const REACH = 3;
+const MOST_PRINT = 0.03;
 
 // OpenCV's elliptic structuring element of 5 × 5: single pixels above and below
 // three full rows.
@@ -130,7 +131,10 @@ function fades({ w, h, luma }: Raster, label: Int32Array, c: number, b: Box): bo
   cy /= n;
   let soft = 0;
   let hard = 0;
+  let white = 0;
   let rays = 0;
+  let ink = 0;
+  let around = 0;
   for (let k = 0; k < 32; k++) {
     const cos = Math.cos((2 * Math.PI * k) / 32);
     const sin = Math.sin((2 * Math.PI * k) / 32);
@@ -151,6 +155,10 @@ function fades({ w, h, luma }: Raster, label: Int32Array, c: number, b: Box): bo
     for (let t = 1; t <= reach; t++) {
       const i = at(last + t);
       if (i < 0) break;
+      if (t <= reach / 4) {
+        around++;
+        if (luma[i]! < 120) ink++;
+      }
       if (t <= reach / 8) near.push(luma[i]!);
       else if (t > reach / 2) far.push(luma[i]!);
     }
@@ -159,7 +167,12 @@ function fades({ w, h, luma }: Raster, label: Int32Array, c: number, b: Box): bo
     const a = quantile(near, 0.7);
     const f = quantile(far, 0.7);
     if (a > 222 && a - f > 8) soft++;
-    else if (a <= 222 || f > 242) hard++;
+    else if (a <= 222) hard++;
+    else if (f > 242) white++;
   }
-  return rays >= 6 && soft * 2 > rays && soft > hard;
+  // Almost white paper says nothing; what tells a reflection from paper that is
+  // exposed too long is that it washes the print around it out.
+  const told = rays - white;
+  if (white >= told && ink > MOST_PRINT * around) return false;
+  return rays >= 6 && told >= 4 && soft * 2 > told && soft > hard;
 }
