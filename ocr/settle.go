@@ -1,0 +1,94 @@
+package ocr
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// longer: the line begins as the page's reading does and goes on, as far as
+// letters without diacritics tell.
+func longer(name, line, page string) bool {
+	if kind := catalogue().Fields[name].Kind; kind != "text" && kind != "name" {
+		return false
+	}
+	a, b := plainText(line), plainText(page)
+	return len(a) >= len(b)+3 && strings.HasPrefix(a, b)
+}
+
+// plainText is a text in what the engine without diacritics writes.
+func plainText(s string) string { return strings.ReplaceAll(fold(s), " ", "") }
+
+// sure is the confidence of a single reading from which it needs no other.
+const sure = 0.8
+
+// settled: two readings agree, or one is sure of itself and is of the engine
+// that knows all letters.
+func (f *Field) settled() bool {
+	n := 0
+	for _, r := range f.Readings {
+		if r.Value == f.Value {
+			n++
+		}
+	}
+	return n >= 2 || f.Confidence >= sure && catalogue().Fields[f.Name].Kind != "number"
+}
+
+// settle takes the value that most readings speak for. Readings of the names
+// engine count twice where letters are read: the other one can not write
+// diacritics and is as sure without them.
+func (f *Field) settle() {
+	votes, best := map[string]float64{}, map[string]float64{}
+	for _, r := range f.Readings {
+		w := r.Confidence
+		if kind := catalogue().Fields[f.Name].Kind; (kind == "name" || kind == "text") && strings.HasPrefix(r.How, "names") {
+			w = 1.5 * max(w, 0.3)
+		}
+		if kind := catalogue().Fields[f.Name].Kind; kind == "code" && r.How != "page" {
+			w *= 1.2 // single letters stand better alone
+		}
+		votes[r.Value] += w * w // one sure reading outweighs two doubtful ones
+		best[r.Value] = max(best[r.Value], r.Confidence)
+	}
+	// The engine of pages reads Å as A and is sure of it: where the other differs
+	// in nothing else, its reading is the same one with diacritics.
+	if kind := catalogue().Fields[f.Name].Kind; kind == "name" || kind == "text" {
+		for _, r := range f.Readings {
+			if !strings.HasPrefix(r.How, "names") || r.Confidence < 0.1 {
+				continue
+			}
+			for _, o := range f.Readings {
+				if !strings.HasPrefix(o.How, "names") && o.Value != r.Value && ascii(o.Value) && bare(r.Value) == o.Value && votes[o.Value] > votes[r.Value] {
+					votes[r.Value] = votes[o.Value] + 1e-3
+					best[r.Value] = max(best[r.Value], min(best[o.Value], sure))
+				}
+			}
+		}
+	}
+	for _, r := range f.Readings { // in order, so that equal votes have one winner
+		if votes[r.Value] > votes[f.Value] {
+			f.Value = r.Value
+		}
+	}
+	f.Confidence = best[f.Value]
+}
+
+// bare is a text with its letters' diacritics taken off.
+func bare(s string) string {
+	out := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(s))
+	return strokes.Replace(out)
+}
+
+// strokes are the letters that are no others with marks, as the engine without
+// them reads them.
+var strokes = strings.NewReplacer("Ø", "O", "ø", "o", "Ł", "L", "ł", "l", "Þ", "P", "Đ", "D", "Ð", "D", "ı", "i", "’", "'", "ß", "B")
+
+func ascii(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) < 0
+}
