@@ -91,7 +91,7 @@ func (t *fieldTally) tampering(r fieldResult) {
 		t.Doubts.Trials++
 		if len(sure) > 0 && slices.Contains(values(sure), true) {
 			t.Alarms.Errors++
-			t.misses = append(t.misses, fmt.Sprintf("%s: false alarm on %v", r.name, sure))
+			t.misses = append(t.misses, fmt.Sprintf("%s: false alarm: %s", r.name, differing(r.report.Comparisons)))
 		}
 		if slices.Contains(values(unsure), true) {
 			t.Doubts.Errors++
@@ -103,13 +103,47 @@ func (t *fieldTally) tampering(r fieldResult) {
 		count(t.Unsure, key, !sure[r.tamper.Field] && unsure[r.tamper.Field])
 	}
 	if !sure[r.tamper.Field] {
-		t.misses = append(t.misses, fmt.Sprintf("%s: altered %s in %s is not a sure mismatch: %+v", r.name, r.tamper.Field, r.tamper.Zone, r.report.Comparisons))
+		t.misses = append(t.misses, fmt.Sprintf("%s: altered %s in %s is not a sure mismatch: %s", r.name, r.tamper.Field, r.tamper.Zone, of(r.report.Comparisons, r.tamper.Field)))
 	}
 	delete(sure, r.tamper.Field)
 	t.Wrong.Trials++
 	if slices.Contains(values(sure), true) {
 		t.Wrong.Errors++
 	}
+}
+
+// differing are the comparisons in which two sources do not say the same.
+func differing(cs []pipeline.Comparison) string {
+	var out []string
+	for _, c := range cs {
+		if c.Result == pipeline.Mismatch {
+			out = append(out, inWords(c))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// of are the comparisons of one field.
+func of(cs []pipeline.Comparison, field string) string {
+	var out []string
+	for _, c := range cs {
+		if c.Field == field {
+			out = append(out, inWords(c))
+		}
+	}
+	if len(out) == 0 {
+		return "not compared"
+	}
+	return strings.Join(out, "; ")
+}
+
+func inWords(c pipeline.Comparison) string {
+	sure := "unsure"
+	if c.Sure {
+		sure = "sure"
+	}
+	return fmt.Sprintf("%s %s/%s %s (%s), likeness %.2f, confidence %.2f, of %d readings %d agree and %d match",
+		c.Field, c.Sources[0], c.Sources[1], c.Result, sure, c.Likeness, c.Confidence, c.Readings, c.Agreeing, c.Matching)
 }
 
 func values(m map[string]bool) []bool {
