@@ -34,6 +34,8 @@ type QueueConfig struct {
 	// SentinelUser and SentinelPassword log in to the sentinels.
 	SentinelUser, SentinelPassword string
 	Log                            *slog.Logger
+
+	patience time.Duration // with one answer of Redis; redisIO when zero
 }
 
 // Bounds of one conversation with Redis. Short: whoever talks to the queue tries
@@ -48,6 +50,10 @@ const (
 func (c QueueConfig) options() (asynq.RedisConnOpt, error) {
 	if c.Address == "" {
 		return nil, nil
+	}
+	wait := c.patience
+	if wait == 0 {
+		wait = redisIO
 	}
 	u, err := url.Parse(c.Address)
 	if err != nil {
@@ -88,10 +94,10 @@ func (c QueueConfig) options() (asynq.RedisConnOpt, error) {
 			secure.ServerName, _, _ = net.SplitHostPort(hosts[0])
 		}
 		return asynq.RedisClientOpt{Addr: hosts[0], Username: user, Password: password, DB: db, TLSConfig: secure,
-			DialTimeout: redisDial, ReadTimeout: redisIO, WriteTimeout: redisIO, PoolSize: redisPool}, nil
+			DialTimeout: redisDial, ReadTimeout: wait, WriteTimeout: wait, PoolSize: redisPool}, nil
 	case "unix":
 		return asynq.RedisClientOpt{Network: "unix", Addr: u.Path, Username: user, Password: password, DB: db,
-			DialTimeout: redisDial, ReadTimeout: redisIO, WriteTimeout: redisIO, PoolSize: redisPool}, nil
+			DialTimeout: redisDial, ReadTimeout: wait, WriteTimeout: wait, PoolSize: redisPool}, nil
 	case "sentinel", "sentinels":
 		master := strings.Trim(u.Path, "/")
 		if master == "" {
@@ -99,13 +105,13 @@ func (c QueueConfig) options() (asynq.RedisConnOpt, error) {
 		}
 		return asynq.RedisFailoverClientOpt{MasterName: master, SentinelAddrs: hosts, SentinelUsername: c.SentinelUser, SentinelPassword: c.SentinelPassword,
 			Username: user, Password: password, DB: db, TLSConfig: secure,
-			DialTimeout: redisDial, ReadTimeout: redisIO, WriteTimeout: redisIO, PoolSize: redisPool}, nil
+			DialTimeout: redisDial, ReadTimeout: wait, WriteTimeout: wait, PoolSize: redisPool}, nil
 	case "cluster", "clusters":
 		if db != 0 {
 			return nil, errors.New("a Redis cluster has no numbered databases")
 		}
 		return asynq.RedisClusterClientOpt{Addrs: hosts, Username: user, Password: password, TLSConfig: secure,
-			DialTimeout: redisDial, ReadTimeout: redisIO, WriteTimeout: redisIO}, nil
+			DialTimeout: redisDial, ReadTimeout: wait, WriteTimeout: wait}, nil
 	}
 	return nil, fmt.Errorf("the address of the queue has the unknown scheme %q; known: redis, rediss, unix, sentinel, sentinels, cluster, clusters", u.Scheme)
 }

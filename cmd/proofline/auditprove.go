@@ -59,14 +59,14 @@ func (c *auditProveCmd) prove(ctx context.Context, store *session.Store) (audit.
 		entries = append(entries, e)
 	}
 	if c.Session != "" {
-		es, err := store.Timeline(ctx, c.Session)
+		es, more, err := store.TimelinePage(ctx, c.Session, -1, session.TimelineLimit)
 		if err != nil {
 			return audit.Proof{}, err
 		}
 		if len(es) == 0 {
 			return audit.Proof{}, fmt.Errorf("session %s: %w", c.Session, session.ErrNotFound)
 		}
-		if len(es) == session.TimelineLimit {
+		if more {
 			return audit.Proof{}, fmt.Errorf("session %s has too many entries for one proof; name those that matter with --entry", c.Session)
 		}
 		entries = append(entries, es...)
