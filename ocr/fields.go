@@ -19,7 +19,8 @@ type Field struct {
 	// the value was read more than once.
 	Readings []Reading `json:"readings,omitempty"`
 
-	room float64 // right limit of the value's column
+	room  float64 // right limit of the value's column
+	under float64 // where the caption above the value begins; 0 where it is beside
 }
 
 // Reading is one of several readings of the same print.
@@ -90,6 +91,7 @@ func (t *Template) extract(rows [][]Word) ([]Field, []gap) {
 			}
 			if !ok && !l.tag && !t.Beside {
 				f, ok = t.below(l, rows, labels, i, right)
+				f.under = l.box.X
 			}
 			if !ok && !near && len(beside) > 0 {
 				if far, is := t.value(l, beside, true); is {

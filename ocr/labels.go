@@ -59,6 +59,10 @@ func parseLabels(b []byte) (*labelCatalogue, error) {
 				return nil, fmt.Errorf("ocr: label catalogue: %q belongs to both %s and %s", l, other, field)
 			}
 			c.byLabel[l] = field
+			// In small print rn is read as m.
+			if m := strings.ReplaceAll(l, "rn", "m"); c.byLabel[m] == "" {
+				c.byLabel[m] = field
+			}
 			c.longest = max(c.longest, len(strings.Fields(l)))
 		}
 	}
@@ -120,7 +124,7 @@ func (c *labelCatalogue) labelField(folded string) (field string, ok bool) {
 			return a, true
 		}
 		// A slash that was taken for a letter ("untilvjusqu au") counts as one.
-		if okB && i >= 5 && !okA {
+		if okB && len(folded)-i >= 3 && !okA {
 			if f, ok := c.byLabel[strings.TrimSpace(folded[:i-1])]; ok && f == b || c.nearly(strings.TrimSpace(folded[:i]), b) {
 				return b, true
 			}
@@ -142,10 +146,11 @@ func (c *labelCatalogue) labelField(folded string) (field string, ok bool) {
 	return field, best <= allowed
 }
 
-// nearly: the text is a caption of the field but for one letter.
+// nearly: the text is a caption of the field but for one letter. Beside another
+// caption of the same field three letters are enough.
 func (c *labelCatalogue) nearly(text, field string) bool {
 	for l, f := range c.byLabel {
-		if f == field && len(l) >= 5 && abs(len(l)-len(text)) <= 1 && distance(l, text, 2) <= 1 {
+		if f == field && len(l) >= 3 && abs(len(l)-len(text)) <= 1 && distance(l, text, 2) <= 1 {
 			return true
 		}
 	}

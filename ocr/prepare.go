@@ -82,6 +82,9 @@ func rectIn(m gocv.Mat, r photo.Rect) image.Rectangle {
 	return image.Rect(int(math.Floor(r.X)), int(math.Floor(r.Y)), int(math.Ceil(r.X+r.W)), int(math.Ceil(r.Y+r.H))).Intersect(image.Rect(0, 0, m.Cols(), m.Rows()))
 }
 
+// The paper that is put around a line.
+const borderX, borderY = 10, 6
+
 // maxLine bounds a line's picture: the longest value of a document is some fifty
 // letters.
 const maxLine = 2400
@@ -109,7 +112,7 @@ func line(m gocv.Mat, r photo.Rect, text float64, p preparation) (gocv.Mat, bool
 	if ok {
 		// Tesseract wants paper around the print.
 		shade := uint8(quantile(out, 0.8))
-		ok = gocv.CopyMakeBorder(out, &out, 6, 6, 10, 10, gocv.BorderConstant, color.RGBA{shade, shade, shade, 255}) == nil
+		ok = gocv.CopyMakeBorder(out, &out, borderY, borderY, borderX, borderX, gocv.BorderConstant, color.RGBA{shade, shade, shade, 255}) == nil
 	}
 	if !ok {
 		out.Close()

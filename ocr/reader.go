@@ -139,6 +139,14 @@ func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o
 	m := p.sharp
 	rows := (&Page{Words: res.Words}).rows()
 	t := choose(rows, s.Class)
+	if res.Captions > 0 {
+		var err error
+		if rows, err = rd.passedOver(ctx, t, p, rows); err != nil {
+			return err
+		}
+		res.Words = slices.Concat(rows...)
+		t = choose(rows, s.Class)
+	}
 	res.Template = t.Name
 	switch {
 	case len(t.Order) > 0:

@@ -1,6 +1,10 @@
 package ocr
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/proofline/proofline/photo"
+)
 
 // rows groups the words into rows by where they stand, left to right and top
 // to bottom. Tesseract's own lines end at column gaps, which is not what a
@@ -11,9 +15,7 @@ func (p *Page) rows() [][]Word {
 		return compare(a.Box.Centre().Y, b.Box.Centre().Y)
 	})
 	usual := usualHeight(words)
-	var rows [][]Word
-	var alone [][]Word
-	top, bottom := 0.0, 0.0 // of the row being filled
+	var rows, alone [][]Word
 	for _, w := range words {
 		if w.Box.H <= 0 || w.Text == "" {
 			continue
@@ -24,18 +26,19 @@ func (p *Page) rows() [][]Word {
 			alone = append(alone, []Word{w})
 			continue
 		}
-		mid := w.Box.Centre().Y
-		n := len(rows)
-		// The same row: the middle of the word lies within the row's height.
-		if n > 0 && mid > top && mid < bottom {
-			rows[n-1] = append(rows[n-1], w)
-			if h := max(bottom, w.Box.Y+w.Box.H) - min(top, w.Box.Y); h < 1.5*max(usual, bottom-top, w.Box.H) && w.Box.H > usual/3 {
-				top, bottom = min(top, w.Box.Y), max(bottom, w.Box.Y+w.Box.H)
+		// Of the last rows: what stands in a picture beside the text may be a row
+		// of its own between two words of another.
+		at := -1
+		for n := len(rows) - 1; n >= 0 && n >= len(rows)-4 && at < 0; n-- {
+			if beside(w, rows[n]) {
+				at = n
 			}
+		}
+		if at < 0 {
+			rows = append(rows, []Word{w})
 			continue
 		}
-		rows = append(rows, []Word{w})
-		top, bottom = w.Box.Y, w.Box.Y+w.Box.H
+		rows[at] = append(rows[at], w)
 	}
 	rows = append(rows, alone...)
 	for _, r := range rows {
@@ -43,6 +46,23 @@ func (p *Page) rows() [][]Word {
 	}
 	slices.SortStableFunc(rows, func(a, b []Word) int { return compare(a[0].Box.Centre().Y, b[0].Box.Centre().Y) })
 	return rows
+}
+
+// beside: a word stands at the height of the word of a row that is nearest to it.
+func beside(w Word, row []Word) bool {
+	near := row[0]
+	for _, o := range row[1:] {
+		if apart(w.Box, o.Box) < apart(w.Box, near.Box) {
+			near = o
+		}
+	}
+	overlap := min(w.Box.Y+w.Box.H, near.Box.Y+near.Box.H) - max(w.Box.Y, near.Box.Y)
+	return overlap > 0.5*min(w.Box.H, near.Box.H)
+}
+
+// apart is the gap between two boxes from left to right, 0 where they overlap.
+func apart(a, b photo.Rect) float64 {
+	return max(0, a.X-b.X-b.W, b.X-a.X-a.W)
 }
 
 // usualHeight is the median of the words' heights.

@@ -51,27 +51,48 @@ func (f *Field) settle() {
 		votes[r.Value] += w * w // one sure reading outweighs two doubtful ones
 		best[r.Value] = max(best[r.Value], r.Confidence)
 	}
-	// The engine of pages reads Å as A and is sure of it: where the other differs
-	// in nothing else, its reading is the same one with diacritics.
-	if kind := catalogue().Fields[f.Name].Kind; kind == "name" || kind == "text" {
-		for _, r := range f.Readings {
-			if !strings.HasPrefix(r.How, "names") || r.Confidence < 0.1 {
-				continue
-			}
-			for _, o := range f.Readings {
-				if !strings.HasPrefix(o.How, "names") && o.Value != r.Value && ascii(o.Value) && bare(r.Value) == o.Value && votes[o.Value] > votes[r.Value] {
-					votes[r.Value] = votes[o.Value] + 1e-3
-					best[r.Value] = max(best[r.Value], min(best[o.Value], sure))
-				}
-			}
-		}
-	}
 	for _, r := range f.Readings { // in order, so that equal votes have one winner
 		if votes[r.Value] > votes[f.Value] {
 			f.Value = r.Value
 		}
 	}
 	f.Confidence = best[f.Value]
+	if kind := catalogue().Fields[f.Name].Kind; kind == "name" || kind == "text" {
+		f.settleMarks()
+	}
+}
+
+// settleMarks takes the letters' marks from the readings of the engine that knows
+// them: the other one reads Å as A and is sure of it. Marks that two readings
+// agree on make the reading as sure as the letters are.
+func (f *Field) settleMarks() {
+	votes, times := map[string]float64{}, map[string]int{}
+	marked, letters := "", 0.0
+	for _, r := range f.Readings {
+		if bare(r.Value) != bare(f.Value) {
+			continue
+		}
+		letters = max(letters, r.Confidence)
+		if strings.HasPrefix(r.How, "names") && r.Confidence >= 0.1 {
+			votes[r.Value] += r.Confidence
+			times[r.Value]++
+			if marked == "" || votes[r.Value] > votes[marked] {
+				marked = r.Value
+			}
+		}
+	}
+	if marked == "" {
+		return
+	}
+	f.Value, f.Confidence = marked, 0
+	for _, r := range f.Readings {
+		if r.Value == marked {
+			f.Confidence = max(f.Confidence, r.Confidence)
+		}
+	}
+	if times[marked] > 1 {
+		f.Confidence = max(f.Confidence, min(letters, sure))
+	}
 }
 
 // bare is a text with its letters' diacritics taken off.

@@ -29,7 +29,13 @@ func (rd *Reader) request(field string) (Engine, string, Request) {
 	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	switch catalogue().Fields[field].Kind {
 	case "number":
-		return rd.Page, "page", Request{PSM: 7, Whitelist: capitals + "0123456789-/. "}
+		// The engine of pages takes a T or Z before digits for a digit, nine times
+		// in ten; the other one hardly ever.
+		e, how := rd.Page, "page"
+		if rd.Names != nil {
+			e, how = rd.Names, "names"
+		}
+		return e, how, Request{PSM: 7, Whitelist: capitals + "0123456789-/. "}
 	case "date":
 		return rd.Page, "page", Request{PSM: 7}
 	case "sex", "code":
@@ -46,7 +52,10 @@ func (rd *Reader) request(field string) (Engine, string, Request) {
 func (rd *Reader) refine(ctx context.Context, t *Template, m gocv.Mat, f *Field, all []Field, captions []photo.Rect) error {
 	h := f.Region.H
 	right := min(f.room, float64(m.Cols()))
-	leftEnd := 0.0
+	leftEnd, begin := 0.0, f.Region.X-3*h
+	if f.under > 0 {
+		begin = min(begin, f.under-h/2) // values begin where their captions do
+	}
 	// The neighbours on the row end the value's column.
 	for _, o := range all {
 		if o.Name == f.Name || !sameRow(o.Region, f.Region) {
@@ -72,7 +81,7 @@ func (rd *Reader) refine(ctx context.Context, t *Template, m gocv.Mat, f *Field,
 	if catalogue().Fields[f.Name].Kind == "text" {
 		reach = 24 * h
 	}
-	x0, x1 := inkBounds(m, f.Region, max(leftEnd, f.Region.X-3*h), min(right, f.Region.X+f.Region.W+reach), 1.3*h)
+	x0, x1 := inkBounds(m, f.Region, max(leftEnd, begin), min(right, f.Region.X+f.Region.W+reach), 1.3*h)
 	whole := photo.Rect{X: x0, Y: f.Region.Y, W: x1 - x0, H: h}
 	seen := f.Region
 	f.Region = whole

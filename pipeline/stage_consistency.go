@@ -83,11 +83,9 @@ func likeness(a, b Field, cutA bool) (float64, bool) {
 	case "surname", "given_names":
 		l, ok := nameLikeness(a.Value, b.Value, cutA, false)
 		if b.Source == "visual" && ok && l < 1 {
-			// Letters that an engine without them takes for others.
-			for _, misread := range []*strings.Replacer{misreadThorn, misreadSharpS} {
-				if m, ok := nameLikeness(a.Value, misread.Replace(b.Value), cutA, false); ok {
-					l = max(l, m)
-				}
+			// Letters that are taken for others.
+			if m, ok := nameLikeness(a.Value, spelledOut(b.Value, a.Value), cutA, false); ok {
+				l = max(l, m)
 			}
 		}
 		return l, ok
@@ -123,11 +121,6 @@ func likeness(a, b Field, cutA bool) (float64, bool) {
 	}
 	return 0, false
 }
-
-var (
-	misreadThorn  = strings.NewReplacer("P", "Þ", "D", "Ð")
-	misreadSharpS = strings.NewReplacer("B", "ß")
-)
 
 func plainSex(s string) string {
 	switch strings.ToLower(strings.TrimSpace(s)) {

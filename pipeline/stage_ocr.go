@@ -70,10 +70,26 @@ func (r *run) keepVisual(res *ocr.Result) int {
 		for _, reading := range x.Readings {
 			f.Readings = append(f.Readings, reading.Value)
 		}
+		if z := r.zoneName(f.Name); z != "" {
+			f.Value = spelledOut(f.Value, z)
+		}
 		r.fields = append(r.fields, f)
 		kept++
 	}
 	return kept
+}
+
+// zoneName is a name as a zone spells it that was read well.
+func (r *run) zoneName(field string) string {
+	if r.zone == nil || !r.zone.Valid || field != "surname" && field != "given_names" {
+		return ""
+	}
+	for _, f := range r.fields {
+		if f.Source == "mrz" && f.Name == field {
+			return f.Value
+		}
+	}
+	return ""
 }
 
 // doubtful: another part of the document says something else. The print is then

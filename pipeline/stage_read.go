@@ -179,7 +179,15 @@ func fieldName(s string) string {
 
 // zoneFields are the fields of the zone, dates in ISO 8601.
 func zoneFields(d *mrz.Document, res *reader.Result) []Field {
-	sure := func(c mrz.Check) bool { return c == mrz.Passed }
+	// One check digit of ten fits by chance: what is no zone at all, or was misread
+	// throughout, is not made certain by a single one.
+	passed := 0
+	for _, c := range []mrz.Check{d.Checks.DocumentNumber, d.Checks.BirthDate, d.Checks.ExpirationDate, d.Checks.Composite} {
+		if c == mrz.Passed {
+			passed++
+		}
+	}
+	sure := func(c mrz.Check) bool { return c == mrz.Passed && (d.Valid || passed > 1) }
 	in, fd := d.Interpreted, d.Fields
 	var out []Field
 	for _, f := range []Field{
