@@ -12,9 +12,14 @@ import (
 	"github.com/proofline/proofline/photo"
 )
 
-// alignedSize is the side of the upright, centred face that embedding
-// networks take.
-const alignedSize = 112
+// frame is the upright, centred square that an embedding network takes a face
+// in, and where it wants the face's points there.
+type frame struct {
+	size    int
+	anchors func(Face) (from, to []photo.Point)
+}
+
+var arcFrame = frame{112, arcAnchors}
 
 // template holds where ArcFace (Deng et al., CVPR 2019) wants the points of a
 // face in the 112×112 image. Its mouth corners are averaged for detectors that
@@ -27,8 +32,8 @@ var template = struct {
 	photo.Point{X: 41.5493, Y: 92.3655}, photo.Point{X: 70.7299, Y: 92.2041},
 }
 
-// anchorsOf lists a face's points beside their places in the template.
-func anchorsOf(f Face) (from, to []photo.Point) {
+// arcAnchors lists a face's points beside their places in the template.
+func arcAnchors(f Face) (from, to []photo.Point) {
 	from = append(from, f.Points[RightEye], f.Points[LeftEye], f.Points[Nose])
 	to = append(to, template.rightEye, template.leftEye, template.nose)
 	if len(f.MouthCorners) == 2 {
@@ -81,17 +86,17 @@ func fitSimilarity(from, to []photo.Point) (similarity, bool) {
 	return s, true
 }
 
-// align cuts the face out upright at the template's place. The caller closes
+// align cuts the face out upright at its place in the frame. The caller closes
 // the result. ok is false when the points span no transform.
-func align(m gocv.Mat, f Face) (out gocv.Mat, ok bool, err error) {
+func (to frame) align(m gocv.Mat, f Face) (out gocv.Mat, ok bool, err error) {
 	if len(f.Points) <= Mouth {
 		return gocv.Mat{}, false, nil
 	}
-	s, ok := fitSimilarity(anchorsOf(f))
+	s, ok := fitSimilarity(to.anchors(f))
 	if !ok {
 		return gocv.Mat{}, false, nil
 	}
-	src, s, err := shrink(m, f, s)
+	src, s, err := to.shrink(m, f, s)
 	if err != nil {
 		return gocv.Mat{}, false, fmt.Errorf("align face: %w", err)
 	}
@@ -106,7 +111,7 @@ func align(m gocv.Mat, f Face) (out gocv.Mat, ok bool, err error) {
 		how = gocv.InterpolationCubic // enlarging a small portrait
 	}
 	out = gocv.NewMat()
-	err = gocv.WarpAffineWithParams(src, &out, w, image.Pt(alignedSize, alignedSize), how, gocv.BorderReplicate, color.RGBA{})
+	err = gocv.WarpAffineWithParams(src, &out, w, image.Pt(to.size, to.size), how, gocv.BorderReplicate, color.RGBA{})
 	if err != nil {
 		out.Close()
 		return gocv.Mat{}, false, fmt.Errorf("align face: %w", err)
@@ -114,16 +119,16 @@ func align(m gocv.Mat, f Face) (out gocv.Mat, ok bool, err error) {
 	return out, true, nil
 }
 
-// shrink cuts the neighbourhood of a face that is much larger than the
-// template and scales it down by averaging, because WarpAffine samples single
+// shrink cuts the neighbourhood of a face that is much larger than in the
+// frame and scales it down by averaging, because WarpAffine samples single
 // pixels and would alias. It returns the transform that fits the new image.
-func shrink(m gocv.Mat, f Face, s similarity) (gocv.Mat, similarity, error) {
+func (to frame) shrink(m gocv.Mat, f Face, s similarity) (gocv.Mat, similarity, error) {
 	whole := image.Rect(0, 0, m.Cols(), m.Rows())
 	if s.scale() > 0.6 {
 		return m.Region(whole), s, nil
 	}
-	// The 112² window seen from the image has this half diagonal.
-	reach := 0.75 * alignedSize / s.scale()
+	// The frame seen from the image has a half diagonal of 0.71 of its side.
+	reach := 0.75 * float64(to.size) / s.scale()
 	centre := photo.Rect{X: (f.Points[RightEye].X + f.Points[LeftEye].X + 2*f.Points[Mouth].X) / 4,
 		Y: (f.Points[RightEye].Y + f.Points[LeftEye].Y + 2*f.Points[Mouth].Y) / 4}
 	r := photo.Rect{X: centre.X - reach, Y: centre.Y - reach, W: 2 * reach, H: 2 * reach}
@@ -131,7 +136,7 @@ func shrink(m gocv.Mat, f Face, s similarity) (gocv.Mat, similarity, error) {
 	if inside.Dx() < 2 || inside.Dy() < 2 {
 		return m.Region(whole), s, nil
 	}
-	k := s.scale() // one pixel of the result for one of the template
+	k := s.scale() // one pixel of the result for one of the frame
 	w, h := max(2, int(math.Round(float64(inside.Dx())*k))), max(2, int(math.Round(float64(inside.Dy())*k)))
 	small, err := dnn.Cut(m, photo.FromImage(inside), w, h)
 	if err != nil {

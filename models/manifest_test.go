@@ -45,7 +45,7 @@ func TestTheModelsPageIsTheManifest(t *testing.T) {
 
 func TestEveryRoleOfTheDesignIsInTheManifest(t *testing.T) {
 	want := map[string]string{
-		"face-detect-near": Default, "face-detect-far": Default, "face-embed": Default, "liveness": Default, "mrz-ocr": Default,
+		"face-detect-near": Default, "face-detect-far": Default, "face-embed": Default, "face-embed-dlib": Default, "liveness": Default, "mrz-ocr": Default,
 		"face-detect-yunet": Zoo, "face-embed-sface": Zoo, "liveness-v2": Zoo, "liveness-v1se": Zoo,
 	}
 	for _, m := range Manifest() {
@@ -104,6 +104,10 @@ func TestABadManifestIsRefused(t *testing.T) {
 		"option as a package":  {"provenance: p", "provenance: p, sources: [{kind: npm, package: --registry, version: 1.0.0, path: a}]"},
 		"unknown source":       {"provenance: p", "provenance: p, sources: [{kind: ftp}]"},
 		"npm without a member": {"provenance: p", "provenance: p, sources: [{kind: npm, package: a, version: 1.0.0}]"},
+		"unknown converter":    {"provenance: p", "provenance: p, sources: [{kind: npm, package: a, version: 1.0.0, convert: x}]"},
+		"converter, no parts":  {"provenance: p", "provenance: p, sources: [{kind: npm, package: a, version: 1.0.0, convert: dlib-face}]"},
+		"parts, no digest":     {"provenance: p", "provenance: p, sources: [{kind: npm, package: a, version: 1.0.0, convert: dlib-face, from: [{path: a, size: 1}, {path: b, size: 1}]}]"},
+		"converted address":    {"provenance: p", "provenance: p, sources: [{kind: url, url: 'https://example.com/f', convert: dlib-face}]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc := "models: [" + strings.Replace(good, change[0], change[1], 1) + "]"

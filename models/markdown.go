@@ -40,6 +40,11 @@ func (m Model) markdown(b *strings.Builder) {
 		switch {
 		case s.Kind == "url":
 			fmt.Fprintf(b, "- source: <%s>\n", s.URL)
+		case s.Convert != "":
+			fmt.Fprintf(b, "- source: npm `%s@%s`, made by the converter `%s` from\n", s.Package, s.Version, s.Convert)
+			for _, p := range s.From {
+				fmt.Fprintf(b, "  - `%s`, SHA-256 `%s`\n", p.Path, p.SHA256)
+			}
 		case s.Inner != "":
 			fmt.Fprintf(b, "- source: npm `%s@%s`, in it `%s`, in that `%s`\n", s.Package, s.Version, s.Path, s.Inner)
 		default:

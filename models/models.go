@@ -57,6 +57,8 @@ type Source struct {
 	Path    string `yaml:"path" json:"path,omitempty"`   // member of the package's tarball
 	Inner   string `yaml:"inner" json:"inner,omitempty"` // member of the zip at Path
 	URL     string `yaml:"url" json:"url,omitempty"`
+	Convert string `yaml:"convert" json:"convert,omitempty"` // converter that makes the file of the parts in From
+	From    []Part `yaml:"from" json:"from,omitempty"`
 }
 
 // String names the source as a person would look it up.
@@ -187,11 +189,10 @@ func parseManifest(b []byte) ([]Model, error) {
 }
 
 func (m Model) check() error {
-	digest, err := hex.DecodeString(m.SHA256)
 	switch {
 	case m.Role == "" || m.Name == "":
 		return errors.New("role and name are required")
-	case err != nil || len(digest) != 32 || m.SHA256 != strings.ToLower(m.SHA256):
+	case !isDigest(m.SHA256):
 		return errors.New("sha256 must be 64 lower-case hex digits")
 	case m.File == "" || m.File != filepath.Base(m.File) || strings.HasPrefix(m.File, "."):
 		return errors.New("file must be a plain file name")
@@ -208,7 +209,16 @@ func (m Model) check() error {
 	return nil
 }
 
+// isDigest reports whether s is a SHA-256 in lower-case hex.
+func isDigest(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 32 && s == strings.ToLower(s)
+}
+
 func (s Source) check() error {
+	if s.Convert != "" {
+		return s.checkConvert()
+	}
 	switch s.Kind {
 	case "npm":
 		if s.Package == "" || s.Version == "" || s.Path == "" || strings.HasPrefix(s.Package, "-") {

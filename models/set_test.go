@@ -105,7 +105,7 @@ func TestVerifyTellsTheStateOfEveryFile(t *testing.T) {
 	for _, s := range list {
 		got[s.Role] = s.State
 	}
-	if got["face-embed"] != "ok" || got["extra"] != "mismatch" || got["liveness"] != "missing" || len(got) != 6 {
+	if got["face-embed"] != "ok" || got["extra"] != "mismatch" || got["liveness"] != "missing" || len(got) != 7 {
 		t.Errorf("%v", got)
 	}
 	var table, lines bytes.Buffer
