@@ -125,11 +125,11 @@ func TestOfTwoPolicyChangesOnTheSameBaseOneComesTooLate(t *testing.T) {
 		}
 		one := must[PolicyChange](t)(s.ProposePolicy(ctx, boss, rules("v2"), "v1", "stricter"))
 		two := must[PolicyChange](t)(s.ProposePolicy(ctx, boss, rules("v3"), "v1", "milder"))
-		must[PolicyChange](t)(s.ActivatePolicy(ctx, boss, one.ID))
-		if _, err := s.ActivatePolicy(ctx, boss, two.ID); !errors.Is(err, ErrPolicyMoved) {
+		must[PolicyChange](t)(s.ActivatePolicy(ctx, boss, one.ID, false))
+		if _, err := s.ActivatePolicy(ctx, boss, two.ID, false); !errors.Is(err, ErrPolicyMoved) {
 			t.Errorf("the second is activated: %v", err)
 		}
-		if _, err := s.ActivatePolicy(ctx, boss, one.ID); err == nil {
+		if _, err := s.ActivatePolicy(ctx, boss, one.ID, false); err == nil {
 			t.Error("activated twice")
 		}
 		if _, err := s.ProposePolicy(ctx, boss, rules("v4"), "v1", ""); !errors.Is(err, ErrPolicyMoved) {

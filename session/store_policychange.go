@@ -77,10 +77,11 @@ func (s *Store) PolicyChange(ctx context.Context, id string) (PolicyChange, erro
 
 // PolicyChanges lists changes, newest first, before an id; "" begins.
 func (s *Store) PolicyChanges(ctx context.Context, before string, limit int) ([]PolicyChange, error) {
-	if before == "" {
-		before = PolicyChangePrefix + "~" // behind all
+	q, args := policyChangeQuery, []any{}
+	if before != "" {
+		q, args = q+"WHERE c.id < ? ", append(args, before)
 	}
-	return list(ctx, s, "list policy changes", scanPolicyChange, policyChangeQuery+"WHERE c.id < ? ORDER BY c.id DESC LIMIT ?", before, min(max(limit, 1), 200))
+	return list(ctx, s, "list policy changes", scanPolicyChange, q+"ORDER BY c.id DESC LIMIT ?", append(args, min(max(limit, 1), 200))...)
 }
 
 // ProposePolicy keeps a text and proposes it in place of the one with the hash
@@ -105,21 +106,25 @@ func (s *Store) ProposePolicy(ctx context.Context, by Actor, r Rules, base, note
 }
 
 // ActivatePolicy makes a proposal the policy for new sessions. ErrPolicyMoved when
-// another than its base is active, ErrConflict when it is no proposal any more.
-func (s *Store) ActivatePolicy(ctx context.Context, by Actor, id string) (PolicyChange, error) {
-	return s.endProposal(ctx, by, id, PolicyActive)
+// another than its base is active, ErrConflict when it is no proposal any more,
+// ErrSamePerson when it takes a second person and by is who proposed it.
+func (s *Store) ActivatePolicy(ctx context.Context, by Actor, id string, second bool) (PolicyChange, error) {
+	return s.endProposal(ctx, by, id, PolicyActive, second)
 }
 
 // WithdrawPolicy ends a proposal.
 func (s *Store) WithdrawPolicy(ctx context.Context, by Actor, id string) (PolicyChange, error) {
-	return s.endProposal(ctx, by, id, PolicyWithdrawn)
+	return s.endProposal(ctx, by, id, PolicyWithdrawn, false)
 }
 
-func (s *Store) endProposal(ctx context.Context, by Actor, id, state string) (c PolicyChange, err error) {
+func (s *Store) endProposal(ctx context.Context, by Actor, id, state string, second bool) (c PolicyChange, err error) {
 	err = s.write(ctx, "decide on policy", func(tx *Tx) error {
 		var err error
 		if c, err = scanPolicyChange(tx.row(policyChangeQuery+"WHERE c.id = ?", id)); err != nil {
 			return err
+		}
+		if second && c.ProposedBy == by.String() {
+			return ErrSamePerson
 		}
 		if state == PolicyActive {
 			if err := tx.baseIs(c.Base); err != nil {
@@ -173,24 +178,35 @@ func (tx *Tx) auditPolicy(by Actor, action string, c PolicyChange) {
 // ConfigurePolicy says which policy is active when a server starts with an
 // archived one, and makes that the active one where it has to be: at the very
 // first start, and when the configuration names other rules than it did. What
-// people activated since outlives restarts, and upgrades of the shipped policy
-// where no file is named.
+// people activated since outlives restarts. Rules that are not named, those that
+// ship with the program, follow its upgrades while nobody named or activated
+// others, and never replace rules that a configuration named.
 func (s *Store) ConfigurePolicy(ctx context.Context, by Actor, r Rules, named bool) (active PolicyChange, err error) {
 	err = s.write(ctx, "configure policy", func(tx *Tx) error {
-		var err error
-		active, err = scanPolicyChange(tx.row(policyChangeQuery + "WHERE c.state = 'active'"))
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		// The row is locked: of two servers that start at once one waits.
+		if _, err := tx.exec("INSERT INTO policy_configured (one, hash, named) VALUES (1, '', 0) ON CONFLICT (one) DO NOTHING"); err != nil {
 			return err
 		}
-		if err == nil {
-			var configured string
-			err := tx.row("SELECT hash FROM policy_changes WHERE proposed_by = ? ORDER BY id DESC LIMIT 1", by.String()).Scan(&configured)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		var last string
+		var wasNamed bool
+		if err := tx.row("SELECT hash, named <> 0 FROM policy_configured WHERE one = 1"+tx.s.forUpdate()).Scan(&last, &wasNamed); err != nil {
+			return err
+		}
+		active, err = scanPolicyChange(tx.row(policyChangeQuery + "WHERE c.state = 'active'"))
+		first := errors.Is(err, ErrNotFound)
+		if err != nil && !first {
+			return err
+		}
+		if !first && !named && wasNamed {
+			return nil
+		}
+		if last != r.Hash || wasNamed != named {
+			if _, err := tx.exec("UPDATE policy_configured SET hash = ?, named = ? WHERE one = 1", r.Hash, smallint(named)); err != nil {
 				return err
 			}
-			if configured == r.Hash || active.Hash == r.Hash || !named && active.ProposedBy != by.String() {
-				return nil
-			}
+		}
+		if !first && (last == r.Hash || active.Hash == r.Hash || !named && active.ProposedBy != by.String()) {
+			return nil
 		}
 		c := PolicyChange{ID: s.ids.next(PolicyChangePrefix, tx.Now), Hash: r.Hash, Base: active.Hash, State: PolicyActive, Name: r.Name, Version: r.Version,
 			ProposedBy: by.String(), ProposedAt: tx.Now, DecidedBy: by.String(), DecidedAt: tx.Now}

@@ -94,10 +94,10 @@ type DeliveryFilter struct {
 
 // FindDeliveries lists deliveries, newest first.
 func (s *Store) FindDeliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error) {
-	if f.Before == "" {
-		f.Before = DeliveryPrefix + "~"
+	q, args := deliveryQuery+"WHERE d.id <> ''", []any{}
+	if f.Before != "" {
+		q, args = q+" AND d.id < ?", append(args, f.Before)
 	}
-	q, args := deliveryQuery+"WHERE d.id < ?", []any{f.Before}
 	if f.Open {
 		q += " AND d.delivered_at = 0"
 	}

@@ -17,7 +17,7 @@ func (s settings) console(n *node, live *livePolicy, archive *archive, door *log
 		},
 		Rules: console.Rules{
 			Current: live.Current, Under: archive.findUnder, Prepare: s.calibrated, Activated: live.refresh,
-			Check: func(p *policy.Policy) error { return live.check(p) },
+			Check: func(p *policy.Policy) error { return live.check(p) }, SecondPerson: s.Policy.SecondPerson,
 		},
 	}
 	var err error

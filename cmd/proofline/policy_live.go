@@ -24,8 +24,9 @@ type livePolicy struct {
 }
 
 // live makes the configured policy the active one where it has to be, and returns
-// what is active.
-func (s settings) live(ctx context.Context, n *node, a *archive) (*livePolicy, error) {
+// what is active. Only processes that make sessions configure: a worker that
+// somebody started without the file must not change the policy of all.
+func (s settings) live(ctx context.Context, n *node, a *archive, configures bool) (*livePolicy, error) {
 	configured, err := s.current(ctx, a)
 	if err != nil {
 		return nil, err
@@ -35,12 +36,17 @@ func (s settings) live(ctx context.Context, n *node, a *archive) (*livePolicy, e
 	}
 	l := &livePolicy{archive: a, vault: n.vault}
 	r := session.Rules{Hash: configured.Hash(), Kind: session.PolicyRules, Name: configured.Name, Version: configured.Version}
-	active, err := a.store.ConfigurePolicy(ctx, configActor, r, s.Policy.File != "" || s.Policy.Calibration != "")
+	var active session.PolicyChange
+	if configures {
+		active, err = a.store.ConfigurePolicy(ctx, configActor, r, s.Policy.File != "" || s.Policy.Calibration != "")
+	} else if active, err = a.store.ActivePolicy(ctx); errors.Is(err, session.ErrNotFound) {
+		active, err = session.PolicyChange{Hash: r.Hash}, nil // before the first server; it follows that one
+	}
 	if err != nil {
 		return nil, err
 	}
 	if active.Hash != configured.Hash() {
-		n.log.Info("new sessions follow the policy that was activated on the console, not the configured one", "policy", active.Name, "policy_version", active.Version, "by", active.DecidedBy)
+		n.log.Info("new sessions follow another policy than the one that is configured here: activated on the console, or named on another server", "policy", active.Name, "policy_version", active.Version, "by", active.DecidedBy)
 	}
 	if err := l.take(ctx, active.Hash); err != nil {
 		// A release whose rules can not read the active policy must not start

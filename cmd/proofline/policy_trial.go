@@ -10,6 +10,7 @@ import (
 
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
+	"github.com/proofline/proofline/storage"
 )
 
 // trialSettings name policies that are tried beside the one in force.
@@ -69,12 +70,15 @@ func (s settings) shadows(ctx context.Context, a *archive) ([]*policy.Policy, er
 	return out, nil
 }
 
-func (s settings) canary(ctx context.Context, a *archive) (*policy.Canary, error) {
+func (s settings) canary(ctx context.Context, a *archive, v *storage.Vault) (*policy.Canary, error) {
 	if s.Policy.Canary == "" {
 		return nil, nil
 	}
 	p, text, err := s.readTrial(s.Policy.Canary)
 	if err != nil {
+		return nil, fmt.Errorf("policy.canary: %w", err)
+	}
+	if err := checkResidency(p, v); err != nil {
 		return nil, fmt.Errorf("policy.canary: %w", err)
 	}
 	c := &policy.Canary{Policy: p, Share: s.Policy.CanaryShare, Stop: policy.StopRules{MinCases: s.Policy.CanaryMinimum, MaxRise: s.Policy.CanaryMaxRise}}
@@ -114,7 +118,8 @@ type canaryState struct {
 	At      time.Time      `json:"stopped_at,omitzero"`
 }
 
-func (c *chooser) state(ctx context.Context) (canaryState, error) {
+// state compares with the policy whose hash is live.
+func (c *chooser) state(ctx context.Context, live string) (canaryState, error) {
 	p := c.canary.Policy
 	s := canaryState{Policy: p.Name, Version: p.Version, Hash: p.Hash(), Share: c.canary.Share}
 	var err error
@@ -128,7 +133,7 @@ func (c *chooser) state(ctx context.Context) (canaryState, error) {
 		if s.Canary, err = c.store.Arm(ctx, p.Hash(), s.Since); err != nil {
 			return s, err
 		}
-		if s.Live, err = c.store.Arm(ctx, c.live().Hash(), s.Since); err != nil {
+		if s.Live, err = c.store.Arm(ctx, live, s.Since); err != nil {
 			return s, err
 		}
 	}
@@ -139,7 +144,7 @@ func (c *chooser) state(ctx context.Context) (canaryState, error) {
 // look stops the canary when one of its conditions holds, on all machines and
 // across restarts.
 func (c *chooser) look(ctx context.Context) (why string, err error) {
-	s, err := c.state(ctx)
+	s, err := c.state(ctx, c.live().Hash())
 	if err != nil {
 		return "", err
 	}
@@ -254,8 +259,8 @@ func (c *policyCanaryCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	live, err := c.policy()
-	if err != nil {
+	live, err := store.ActivePolicy(ctx) // not the configured one: people may have activated another
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		return err
 	}
 	can, _, err := c.readTrial(c.Policy.Canary)
@@ -271,9 +276,9 @@ func (c *policyCanaryCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ch := &chooser{live: func() *policy.Policy { return live }, store: store, canary: &policy.Canary{Policy: can, Share: c.Policy.CanaryShare,
+	ch := &chooser{store: store, canary: &policy.Canary{Policy: can, Share: c.Policy.CanaryShare,
 		Stop: policy.StopRules{MinCases: c.Policy.CanaryMinimum, MaxRise: c.Policy.CanaryMaxRise}}}
-	s, err := ch.state(ctx)
+	s, err := ch.state(ctx, live.Hash)
 	if err != nil {
 		return err
 	}

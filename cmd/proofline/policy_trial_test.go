@@ -87,7 +87,7 @@ func TestACanaryThatDoesHarmGetsNoMoreSessionsAlsoAfterARestart(t *testing.T) {
 	if err := s.ResumeCanary(ctx, operator, strict.Hash()); err != nil {
 		t.Fatal(err)
 	}
-	st, err := again.state(ctx)
+	st, err := again.state(ctx, again.live().Hash())
 	if err != nil || st.Stopped != "" || st.Canary.Cases() != 100 || st.Live.Cases() != 60 {
 		t.Errorf("%+v, %v", st, err)
 	}

@@ -91,7 +91,7 @@ func (s settings) run(ctx context.Context, r roles) error {
 	}
 	defer stopTracing()
 	archive := newArchive(n.store, s.DataDir)
-	live, err := s.live(ctx, n, archive)
+	live, err := s.live(ctx, n, archive, r.api)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (s settings) serve(ctx context.Context, n *node, live *livePolicy, archive 
 	registry.MustRegister(figures)
 	figures.watch(ctx, n)
 	choice := &chooser{live: live.Current, store: n.store}
-	if choice.canary, err = s.canary(ctx, archive); err != nil {
+	if choice.canary, err = s.canary(ctx, archive, n.vault); err != nil {
 		return err
 	}
 	if err := choice.watch(ctx, n); err != nil {

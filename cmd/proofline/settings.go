@@ -55,7 +55,8 @@ type modelSettings struct {
 }
 
 type policySettings struct {
-	File string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
+	File         string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
+	SecondPerson bool   `help:"Another operator than the one who proposed it has to activate a policy on the console."`
 	trialSettings
 	Calibration string `help:"Calibration that the policy's target_fmr is resolved through, made by eval face --calibration; the one that ships for the models' profile when empty." placeholder:"FILE.json"`
 }

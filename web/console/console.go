@@ -81,6 +81,8 @@ type Rules struct {
 	Check func(*policy.Policy) error
 	// Activated is called when another policy became active.
 	Activated func(context.Context) error
+	// SecondPerson: who proposed a policy can not activate it.
+	SecondPerson bool
 }
 
 // Console serves the pages.

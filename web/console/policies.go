@@ -171,6 +171,7 @@ type changeData struct {
 	Sim        policy.Simulation
 	Skipped    int
 	Stale      bool
+	Own        bool // proposed by who looks at it, and another person has to activate it
 	Names      map[string]string
 	Outcomes   []policy.Outcome
 }
@@ -200,6 +201,7 @@ func (x *Console) policyChange(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		d.Stale = active.Hash != c.Base
+		d.Own = x.c.Rules.SecondPerson && c.ProposedBy == as(r, session.Operator).String()
 		if d.Sim, d.Skipped, err = x.simulate(r.Context(), d.Mine.Policy); err != nil {
 			x.fail(w, r, Path+"/policies", err)
 			return
@@ -252,7 +254,7 @@ func (x *Console) activate(ctx context.Context, by session.Actor, c session.Poli
 			return errUnusable
 		}
 	}
-	if _, err := x.c.Store.ActivatePolicy(ctx, by, c.ID); err != nil {
+	if _, err := x.c.Store.ActivatePolicy(ctx, by, c.ID, x.c.Rules.SecondPerson); err != nil {
 		return err
 	}
 	if x.c.Rules.Activated != nil {
