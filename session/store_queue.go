@@ -37,6 +37,18 @@ type Place struct {
 // Blind reports that nobody may know yet whether another person has judged the case.
 func (p Place) Blind() bool { return p.second && p.Escalated.IsZero() }
 
+// BlindReviews are the cases of which two people judge without knowing of each
+// other, until both have: what the log says of their review is not for reviewers.
+func (s *Store) BlindReviews(ctx context.Context) (map[string]bool, error) {
+	ids, err := list(ctx, s, "read blind reviews", func(r scanner) (id string, err error) { return id, r.Scan(&id) },
+		"SELECT session FROM review_queue WHERE second = 1 AND escalated_at = 0 LIMIT 100000")
+	out := map[string]bool{}
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, err
+}
+
 const placeColumns = "q.queue, q.entered_at, q.due_at, q.value, q.risk, q.overloaded, q.second, q.escalated_at"
 
 func (p *Place) scan(r scanner, more ...any) error {

@@ -72,8 +72,16 @@ func (x *Console) audit(w http.ResponseWriter, r *http.Request) {
 		x.fail(w, r, Path, err)
 		return
 	}
+	hidden, err := x.hidden(r)
+	if err != nil {
+		x.fail(w, r, Path, err)
+		return
+	}
 	var who []string
 	for _, e := range d.Found.Entries {
+		if hidden(e) {
+			continue
+		}
 		d.Rows = append(d.Rows, auditRow{e, casefile.Words(e)})
 		who = append(who, e.Actor)
 	}

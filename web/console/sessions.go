@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/api"
+	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/casefile"
 	"github.com/proofline/proofline/session"
 )
@@ -97,6 +99,12 @@ func (x *Console) session(w http.ResponseWriter, r *http.Request) {
 		x.fail(w, r, Path+"/sessions", err)
 		return
 	}
+	hidden, err := x.hidden(r)
+	if err != nil {
+		x.fail(w, r, Path+"/sessions", err)
+		return
+	}
+	f.Timeline = slices.DeleteFunc(f.Timeline, hidden)
 	d := sessionData{Now: x.c.Now(), Session: f.Session, Auditor: s.Can(access.AuditRead)}
 	v := casefile.Support
 	if d.Auditor {
@@ -123,6 +131,16 @@ func (x *Console) session(w http.ResponseWriter, r *http.Request) {
 		d.CanCancel = true
 	}
 	x.render(w, r, http.StatusOK, "session", view{Title: "Session " + functions["short"].(func(string) string)(id), Data: d})
+}
+
+// hidden tells which entries of the log are not for who asks: reviewers must not
+// learn from it that a case which they may judge blind has been judged before.
+func (x *Console) hidden(r *http.Request) (func(audit.Entry) bool, error) {
+	if !api.StaffOf(r.Context()).Can(access.ReviewDecide) {
+		return func(audit.Entry) bool { return false }, nil
+	}
+	blind, err := x.c.Store.BlindReviews(r.Context())
+	return func(e audit.Entry) bool { return blind[e.Session] && strings.HasPrefix(e.Action, "review.") }, err
 }
 
 // sessionPath is the session that a form is about.
