@@ -84,7 +84,7 @@ func TestAHugePolicyIsReadOrRefusedInBoundedTime(t *testing.T) {
 	if _, err := Parse([]byte(b.String())); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("2000 cells took %v", took)
 	}
 	if _, err := Parse(make([]byte, MaxFileBytes+1)); err == nil {
