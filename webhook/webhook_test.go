@@ -157,7 +157,7 @@ func TestAnEndpointThatHangsTimesOut(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	if r.Delivered || r.Reason != "timeout" || r.RetryAt.IsZero() || time.Since(start) > 5*time.Second {
+	if r.Delivered || r.Reason != "timeout" || r.RetryAt.IsZero() || time.Since(start) > 30*time.Second {
 		t.Errorf("%+v after %v", r, time.Since(start))
 	}
 }
