@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gocv.io/x/gocv"
 
@@ -16,7 +17,7 @@ const maxCaptions = 12
 // captions reads again, each by itself and enlarged, the small print before
 // values in which the reading of the page found no caption: two or three letters
 // at 2 mm, as North American cards have them, are often taken for others there.
-func (rd *Reader) captions(ctx context.Context, t *Template, m gocv.Mat, rows [][]Word) ([][]Word, error) {
+func (rd *Reader) captions(ctx context.Context, t *Template, p imprint, rows [][]Word) ([][]Word, error) {
 	labels := t.anchors(rows)
 	column, ok := captionColumn(rows, labels)
 	if !ok {
@@ -29,12 +30,36 @@ func (rd *Reader) captions(ctx context.Context, t *Template, m gocv.Mat, rows []
 			continue
 		}
 		left--
-		where := union(r[:n])
-		crop, ok := line(m, photo.Rect{X: where.X - 0.5*where.H, Y: where.Y - 0.4*where.H, W: where.W + where.H, H: 1.8 * where.H}, where.H, asIs)
-		if !ok {
-			continue
+		next, err := rd.caption(ctx, t, p, r, n, len(labels[i]))
+		if err != nil {
+			return nil, err
 		}
-		page, err := rd.Page.Read(ctx, crop, Request{PSM: 7})
+		if next != nil {
+			out[i] = next
+		}
+	}
+	return out, nil
+}
+
+// caption reads the first n words of a row in up to three ways, until they hold
+// more captions than were known; nil where they do not.
+func (rd *Reader) caption(ctx context.Context, t *Template, p imprint, r []Word, n, known int) ([]Word, error) {
+	where := union(r[:n])
+	around := photo.Rect{X: where.X - 0.5*where.H, Y: where.Y - 0.4*where.H, W: where.W + where.H, H: 1.8 * where.H}
+	names := rd.Names
+	if names == nil {
+		names = rd.Page
+	}
+	for _, way := range []struct {
+		e Engine
+		m gocv.Mat
+		p preparation
+	}{{rd.Page, p.sharp, asIs}, {rd.Page, p.plain, clean}, {names, p.sharp, small}} {
+		crop, ok := line(way.m, around, where.H, way.p)
+		if !ok {
+			return nil, nil
+		}
+		page, err := way.e.Read(ctx, crop, Request{PSM: 7})
 		crop.Close()
 		if err != nil {
 			return nil, fmt.Errorf("ocr: read caption: %w", err)
@@ -44,11 +69,11 @@ func (rd *Reader) captions(ctx context.Context, t *Template, m gocv.Mat, rows []
 		}
 		again := Word{Text: join(page.Words), Confidence: page.Words[0].Confidence, Box: where, Line: r[0].Line}
 		next := append([]Word{again}, r[n:]...)
-		if len(t.numbered(next, t.findLabels(next))) > len(labels[i]) {
-			out[i] = next
+		if len(t.numbered(next, t.findLabels(next))) > known {
+			return next, nil
 		}
 	}
-	return out, nil
+	return nil, nil
 }
 
 // captionColumn is where most captions of the sheet begin.
@@ -76,10 +101,13 @@ func unread(r []Word, ls []label, column float64) int {
 	}
 	big := 0.0
 	for _, w := range r {
-		big = max(big, w.Box.H)
+		if !strings.ContainsAny(w.Text, ",;QJ") { // those reach below the line
+			big = max(big, w.Box.H)
+		}
 	}
 	n := 0
-	for n < len(r) && n < 4 && r[n].Box.H <= 0.85*big {
+	// A lone digit may have been taken together with the pattern around it.
+	for n < len(r) && n < 4 && (r[n].Box.H <= 0.85*big || n == 0 && len([]rune(r[n].Text)) <= 2) {
 		n++
 	}
 	if n == len(r) || n == 4 {

@@ -145,7 +145,9 @@ func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o
 			return err
 		}
 		res.Words = slices.Concat(rows...)
-		t = choose(rows, s.Class)
+		if t == anyDocument() {
+			t = choose(rows, s.Class)
+		}
 	}
 	res.Template = t.Name
 	switch {
@@ -157,7 +159,7 @@ func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o
 		rows = (&Page{Words: append(slices.Clone(res.Words), more...)}).rows()
 	case t.Beside:
 		var err error
-		if rows, err = rd.captions(ctx, t, m, rows); err != nil {
+		if rows, err = rd.captions(ctx, t, p, rows); err != nil {
 			return err
 		}
 	}

@@ -67,21 +67,22 @@ func (f *Field) settle() {
 // agree on make the reading as sure as the letters are.
 func (f *Field) settleMarks() {
 	votes, times := map[string]float64{}, map[string]int{}
-	marked, letters := "", 0.0
+	marked, certain := "", 0.0
 	for _, r := range f.Readings {
-		if bare(r.Value) != bare(f.Value) {
+		if unmarked(r.Value) != unmarked(f.Value) {
 			continue
 		}
-		letters = max(letters, r.Confidence)
-		if strings.HasPrefix(r.How, "names") && r.Confidence >= 0.1 {
-			votes[r.Value] += r.Confidence
-			times[r.Value]++
-			if marked == "" || votes[r.Value] > votes[marked] {
-				marked = r.Value
-			}
+		certain = max(certain, r.Confidence)
+		if !r.marks() {
+			continue
+		}
+		votes[r.Value] += r.Confidence
+		if times[r.Value]++; marked == "" || votes[r.Value] > votes[marked] {
+			marked = r.Value
 		}
 	}
 	if marked == "" {
+		f.settleWords()
 		return
 	}
 	f.Value, f.Confidence = marked, 0
@@ -91,9 +92,36 @@ func (f *Field) settleMarks() {
 		}
 	}
 	if times[marked] > 1 {
-		f.Confidence = max(f.Confidence, min(letters, sure))
+		f.Confidence = max(f.Confidence, min(certain, sure))
 	}
 }
+
+// settleWords does the same word by word, where no reading of the whole has the
+// same letters. The result is no reading, and as sure as one in doubt.
+func (f *Field) settleWords() {
+	words := strings.Fields(f.Value)
+	for i, w := range words {
+		votes := map[string]float64{}
+		for _, r := range f.Readings {
+			if other := strings.Fields(r.Value); r.marks() && len(other) == len(words) && unmarked(other[i]) == unmarked(w) {
+				if votes[other[i]] += r.Confidence; votes[other[i]] > votes[words[i]] {
+					words[i] = other[i]
+				}
+			}
+		}
+	}
+	if joined := strings.Join(words, " "); joined != f.Value {
+		f.Value, f.Confidence = joined, min(f.Confidence, sure-0.01)
+	}
+}
+
+// marks: the reading is of the engine that knows letters with marks, and not a
+// mere guess.
+func (r Reading) marks() bool { return strings.HasPrefix(r.How, "names") && r.Confidence >= 0.1 }
+
+// unmarked is what two readings have in common that differ in marks and spaces
+// alone.
+func unmarked(s string) string { return strings.ReplaceAll(bare(s), " ", "") }
 
 // bare is a text with its letters' diacritics taken off.
 func bare(s string) string {

@@ -16,6 +16,26 @@ func TestTheEngineThatKnowsDiacriticsSpeaksForThemWhereTheOtherDoesNotDiffer(t *
 	}
 }
 
+func TestMarksAreTakenWordByWordWhereTheLettersOfAnotherWordDiffer(t *testing.T) {
+	f := Field{Name: "address", Value: "115 CANAL SIDE, KONIGSTRAND", Readings: []Reading{
+		{"115 CANAL SIDE, KONIGSTRAND", 0.92, "page"}, {"{15 CANAL SIDE, KÖNIGSTRAND", 0.2, "names sharpened"}}}
+	f.settle()
+	if f.Value != "115 CANAL SIDE, KÖNIGSTRAND" || f.Confidence >= sure {
+		t.Errorf("%s with confidence %.2f", f.Value, f.Confidence)
+	}
+}
+
+func TestMarksOfOneDoubtfulReadingAreReadAgain(t *testing.T) {
+	f := Field{Name: "place_of_birth", Value: "SAINT-MORE", Readings: []Reading{{"SAINT-MORE", 0.92, "page"}, {"SAINT-MÕRE", 0.4, "names sharpened"}}}
+	if f.settle(); f.settled() {
+		t.Errorf("%s is settled with confidence %.2f", f.Value, f.Confidence)
+	}
+	f.Readings = append(f.Readings, Reading{"SAINT-MORE", 0.9, "names flattened"}, Reading{"SAINT-MORE", 0.8, "names plain"})
+	if f.settle(); f.Value != "SAINT-MORE" || !f.settled() {
+		t.Errorf("%s with confidence %.2f", f.Value, f.Confidence)
+	}
+}
+
 func TestALineThatGoesOnIsTakenForTheWholeValue(t *testing.T) {
 	for _, c := range []struct {
 		field, line, page string
