@@ -2,6 +2,7 @@ package face
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"gocv.io/x/gocv"
@@ -24,6 +25,11 @@ const (
 	// roomForTwo is the side in pixels from which on a picture may show a
 	// second face that is large enough to matter.
 	roomForTwo = 200
+	// nearShare is the share of a picture's side from which on a face makes the
+	// far network needless. The near one finds faces from 0.14 of the side (150
+	// of 150 of LFW; 146 at 0.12, 105 at 0.10), so it has seen every other face
+	// of at least half that size; smaller ones matter to nobody.
+	nearShare = 0.28
 	// unconfirmed is the score that a face needs when the second look does not
 	// see it; noise and texture rarely pass both.
 	unconfirmed = 0.75
@@ -41,26 +47,35 @@ const (
 // the smaller faces that the near one misses.
 type cascade struct{ near, far *blazeface }
 
-// detect always asks both in a picture that has room for a second person, so
-// that a bystander is seen beside a large face.
+// detect asks both in a picture that has room for a second person whom the near
+// network may miss, so that a bystander is seen.
 func (c *cascade) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face, error) {
 	found, err := c.near.detect(m, region, minScore)
-	if err != nil || len(found) > 0 && region.W < roomForTwo {
+	if err != nil || len(found) > 0 && region.W < roomForTwo || fills(found, region) {
 		return found, err
 	}
 	more, err := c.far.detect(m, region, minScore)
 	return append(found, more...), err
 }
 
-// fallback asks the second detector where the first finds nothing.
+// fills reports whether a clear face takes up so much of the square region that
+// the near network has seen all that matter.
+func fills(found []Face, region photo.Rect) bool {
+	return slices.ContainsFunc(found, func(f Face) bool { return f.Score >= unconfirmed && f.Box.W >= nearShare*region.W })
+}
+
+// fallback asks the second detector too where the first finds nothing, or no face
+// above a fifth of the side: YuNet learnt faces of up to 300 of its 640 pixels,
+// and where one fills the picture it finds something small instead.
 type fallback struct{ first, second detector }
 
 func (d fallback) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face, error) {
 	found, err := d.first.detect(m, region, minScore)
-	if err != nil || len(found) > 0 {
+	if err != nil || slices.ContainsFunc(found, func(f Face) bool { return f.Box.W > region.W/5 }) {
 		return found, err
 	}
-	return d.second.detect(m, region, minScore)
+	more, err := d.second.detect(m, region, minScore)
+	return append(found, more...), err
 }
 
 // Detect returns the faces in a photo, largest first; none is an empty result

@@ -4,7 +4,7 @@
 // An [Engine] holds the networks of one model set and is safe for concurrent
 // use. [Engine.Detect] returns [Face] values: a box, points (eyes, nose,
 // mouth, ears) and a score. [Engine.Embed] turns one into an [Embedding];
-// [Similarity] is the cosine of two of them. [Engine.MatchPortrait] is the
+// [Engine.Similarity] compares two of them. [Engine.MatchPortrait] is the
 // whole comparison of a document's portrait with a selfie, including the
 // treatment that small printed portraits need.
 //

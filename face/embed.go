@@ -16,6 +16,11 @@ type embedder struct {
 	ref     models.Ref
 }
 
+func newEmbedder(net *dnn.Net, set *models.Set, role string) *embedder {
+	m, _ := set.Model(role)
+	return &embedder{net: net, prepare: dnn.PrepareFor(m.Input), ref: models.Ref{Role: m.Role, Name: m.Name, SHA256: m.SHA256}}
+}
+
 // embed returns the unit embedding of an aligned face and the length that it
 // had before, nil when the network gives none (zeros or not-a-number).
 func (e *embedder) embed(aligned gocv.Mat) (Embedding, float64, error) {
@@ -73,9 +78,15 @@ func (e *Engine) embedBGR(bgr gocv.Mat, f Face) (Embedding, float64, error) {
 		return nil, 0, err
 	}
 	defer aligned.Close()
-	return e.embedAligned(aligned)
+	v, length, err := e.embedAligned(aligned)
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err = e.join(bgr, f, v)
+	return v, length, err
 }
 
+// embedAligned describes an aligned face by the first network alone.
 func (e *Engine) embedAligned(aligned gocv.Mat) (Embedding, float64, error) {
 	if e.opts.Quick {
 		return e.embedder.embed(aligned)

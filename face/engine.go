@@ -12,21 +12,23 @@ import (
 	"github.com/proofline/proofline/photo"
 )
 
-// The roles that an Engine looks for. Of the embedding networks the first
-// that is installed is used; of the detectors YuNet where it is installed, and
-// the BlazeFace cascade where that finds nothing.
+// The roles that an Engine looks for. Faces are described by SFace where it is
+// installed, else by the default network, with dlib's beside it where that is
+// installed. They are found by YuNet where it is installed, and by the BlazeFace
+// cascade where that finds nothing, or nothing large.
 const (
 	roleNear  = "face-detect-near"
 	roleFar   = "face-detect-far"
 	roleYunet = "face-detect-yunet"
 	roleEmbed = "face-embed"
 	roleSface = "face-embed-sface"
+	roleDlib  = "face-embed-dlib"
 )
 
 // Options size an Engine; the zero value is good.
 type Options struct {
 	// Workers is how many goroutines may run the same network at once, at
-	// most; others wait. 0 means one per CPU. Each costs about 15 MiB.
+	// most; others wait. 0 means one per CPU. Each costs about 60 MiB.
 	Workers int
 	// Quick embeds each face once, instead of averaging it with its mirror
 	// image: half the time for somewhat more errors.
@@ -39,6 +41,7 @@ type Engine struct {
 	close       detector // for the second look at a face
 	refinements []float64
 	embedder    *embedder
+	second      *embedder // joined with embedder; nil where there is none
 	opts        Options
 	nets        []*dnn.Net
 	refs        []models.Ref
@@ -79,9 +82,16 @@ func (e *Engine) load(set *models.Set) error {
 	if err != nil {
 		return err
 	}
-	m, _ := set.Model(role)
-	e.embedder = &embedder{net: net, prepare: dnn.PrepareFor(m.Input), ref: models.Ref{Role: m.Role, Name: m.Name, SHA256: m.SHA256}}
-	return nil
+	e.embedder = newEmbedder(net, set, role)
+	if role != roleEmbed {
+		return nil
+	}
+	net, err = e.optional(set, roleDlib)
+	if err == nil && net != nil {
+		e.second = newEmbedder(net, set, roleDlib)
+		e.refs = append(e.refs, e.EmbeddingModel())
+	}
+	return err
 }
 
 // loadDetectors sets up YuNet before BlazeFace where both are installed, since
@@ -143,12 +153,9 @@ func (e *Engine) optional(set *models.Set, role string) (*dnn.Net, error) {
 	return n, err
 }
 
-// Models names the networks in use, for the record of a decision.
+// Models names the networks in use, and two that are joined also as one, for the
+// record of a decision.
 func (e *Engine) Models() []models.Ref { return append([]models.Ref(nil), e.refs...) }
-
-// EmbeddingModel names the network that similarities come from. Thresholds
-// belong to it: a similarity of one network says nothing about another's.
-func (e *Engine) EmbeddingModel() models.Ref { return e.embedder.ref }
 
 // Close frees the networks after the calls under way have ended. It may be
 // called twice.

@@ -4,12 +4,8 @@ import (
 	"errors"
 	"image"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -84,7 +80,7 @@ func TestATurnedPictureGivesTheSameEmbedding(t *testing.T) {
 			continue // the detector stood the turn
 		}
 		i, _ := Main(fs, r.Cols(), r.Rows())
-		if s := Similarity(want, embedOf(t, e, r, fs[i])); s < 0.8 {
+		if s := e.Similarity(want, embedOf(t, e, r, fs[i])); s < 0.8 {
 			t.Errorf("turned by %d°: similarity %.3f", q.degrees, s)
 		}
 	}
@@ -106,7 +102,7 @@ func TestSizeAndFramingHardlyChangeTheEmbedding(t *testing.T) {
 	defer tight.Close()
 	small := 60 / f.Box.W
 	for name, v := range map[string]gocv.Mat{"three times the size": resized(3), "60 px face": resized(small), "tight crop": tight} {
-		if s := Similarity(want, embedOf(t, e, v, detectOne(t, e, v))); s < 0.75 {
+		if s := e.Similarity(want, embedOf(t, e, v, detectOne(t, e, v))); s < 0.75 {
 			t.Errorf("%s: similarity %.3f", name, s)
 		}
 	}
@@ -247,8 +243,8 @@ func TestManyGoroutinesGetTheSameAnswer(t *testing.T) {
 					return
 				}
 				em, err := e.Embed(m, fs[0])
-				if err != nil || math.Abs(Similarity(want, em)-1) > 1e-5 {
-					t.Errorf("similarity %v, %v", Similarity(want, em), err)
+				if err != nil || math.Abs(e.Similarity(want, em)-1) > 1e-5 {
+					t.Errorf("similarity %v, %v", e.Similarity(want, em), err)
 				}
 			}
 		})
@@ -280,40 +276,6 @@ func TestAMissingModelNamesTheCommandThatFetchesIt(t *testing.T) {
 	var missing *models.MissingError
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "models fetch") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestMemoryStaysFlatOverManyImages(t *testing.T) {
-	if os.Getenv("PROOFLINE_EVAL") == "" {
-		t.Skip("takes a minute: set PROOFLINE_EVAL")
-	}
-	e, m := engine(t, "", Options{Workers: 1}), sample(t)
-	resident := func() int {
-		b, err := os.ReadFile("/proc/self/statm")
-		if err != nil {
-			t.Skip("no /proc here")
-		}
-		pages, err := strconv.Atoi(strings.Fields(string(b))[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pages * os.Getpagesize() >> 10
-	}
-	round := func(n int) int {
-		for range n {
-			if _, err := e.MatchPortrait(m, m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		runtime.GC()
-		debug.FreeOSMemory()
-		return resident()
-	}
-	before := round(50)
-	after := round(400)
-	t.Logf("resident %d KiB after 50, %d KiB after 450 comparisons", before, after)
-	if after > before+8<<10 {
-		t.Errorf("%d KiB more after 400 comparisons", after-before)
 	}
 }
 

@@ -109,10 +109,9 @@ func (f Face) upright(p photo.Point) (x, y float64) {
 // model compare.
 type Embedding []float32
 
-// Similarity is the cosine of two embeddings, -1 to 1; 0 when they have
-// different lengths or one is empty. It is a score, not a probability: what a
-// value means follows from measured error rates only.
-func Similarity(a, b Embedding) float64 {
+// Cosine is the cosine of two embeddings, -1 to 1; 0 when they have different
+// lengths or one is empty. [Engine.Similarity] is the score made of it.
+func Cosine(a, b Embedding) float64 {
 	if len(a) != len(b) || len(a) == 0 {
 		return 0
 	}

@@ -133,10 +133,10 @@ func TestTheMainFaceIsTheCentralOneBeforeALargerOneAtTheEdge(t *testing.T) {
 }
 
 func TestSimilarityOfUnlikeVectorsIsZeroNotAPanic(t *testing.T) {
-	if Similarity(Embedding{1}, Embedding{1, 0}) != 0 || Similarity(nil, nil) != 0 || Similarity(Embedding{0}, Embedding{0}) != 0 {
+	if Cosine(Embedding{1}, Embedding{1, 0}) != 0 || Cosine(nil, nil) != 0 || Cosine(Embedding{0}, Embedding{0}) != 0 {
 		t.Error("a similarity out of nothing")
 	}
-	if s := Similarity(Embedding{3, 4}, Embedding{3, 4}); math.Abs(s-1) > 1e-9 {
+	if s := Cosine(Embedding{3, 4}, Embedding{3, 4}); math.Abs(s-1) > 1e-9 {
 		t.Errorf("self %v", s)
 	}
 	nan := float32(math.NaN())

@@ -35,7 +35,7 @@ const (
 
 // Match is the outcome of comparing a document's portrait with a selfie.
 type Match struct {
-	// Similarity is the cosine of the two embeddings, nil when one of the
+	// Similarity is [Engine.Similarity] of the two faces, nil when one of the
 	// faces could not be found or described (Reason says which).
 	Similarity *float64 `json:"similarity"`
 	// PortraitFace and SelfieFace are the faces that were compared.
@@ -123,7 +123,7 @@ func (e *Engine) compare(portrait, selfie gocv.Mat, s subject) (Match, error) {
 		out.Reason = ReasonFaceUnusable
 		return out, nil
 	}
-	sim := Similarity(ep, es)
+	sim := e.Similarity(ep, es)
 	out.Similarity, out.Strength = &sim, min(lp, ls)
 	return out, nil
 }
@@ -144,8 +144,8 @@ type Description struct {
 }
 
 // DescribePortrait describes the main face of a document's portrait and
-// DescribeSelfie that of a selfie, as MatchPortrait does: the [Similarity] of
-// the two is the same.
+// DescribeSelfie that of a selfie, as MatchPortrait does: [Engine.Similarity]
+// of the two is the same.
 func (e *Engine) DescribePortrait(m gocv.Mat) (Description, error) {
 	return e.describe(m, e.embedPortrait, ReasonPortraitUnreadable, ReasonPortraitNoFace)
 }

@@ -40,13 +40,16 @@ func readPairs(t testing.TB, root string) []pair {
 
 // described holds the embeddings of images in the two roles of MatchPortrait;
 // nil where no face was found.
-type described struct{ portrait, selfie map[string]Embedding }
+type described struct {
+	engine           *Engine
+	portrait, selfie map[string]Embedding
+}
 
 func (d described) trial(a, b string, same bool, ida, idb string) calibrate.Trial {
 	ea, eb := d.portrait[a], d.selfie[b]
 	x := calibrate.Trial{Same: same, A: ida, B: idb, Failed: ea == nil || eb == nil}
 	if !x.Failed {
-		x.Score = Similarity(ea, eb)
+		x.Score = d.engine.Similarity(ea, eb)
 	}
 	return x
 }
@@ -54,7 +57,7 @@ func (d described) trial(a, b string, same bool, ida, idb string) calibrate.Tria
 // describe embeds every first image of the pairs as a portrait and every
 // second one as a selfie, and, where all is set, each image in both roles.
 func describe(t testing.TB, e *Engine, root string, pairs []pair, all bool) described {
-	d := described{map[string]Embedding{}, map[string]Embedding{}}
+	d := described{e, map[string]Embedding{}, map[string]Embedding{}}
 	one := func(file string, into map[string]Embedding, embed func(gocv.Mat, Face) (Embedding, float64, error)) {
 		if _, done := into[file]; done {
 			return

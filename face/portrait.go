@@ -8,8 +8,18 @@ import (
 
 // embedPortrait describes the face of a printed portrait: the mean of the
 // embedding of the face as it is and of one treated for what print and capture
-// do to it. A small portrait is enlarged by cubic interpolation in align.
+// do to it. A small portrait is enlarged by cubic interpolation in align. The
+// second network sees the face as it is: the treatment makes it worse.
 func (e *Engine) embedPortrait(bgr gocv.Mat, f Face) (Embedding, float64, error) {
+	v, length, err := e.portraitByFirst(bgr, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err = e.join(bgr, f, v)
+	return v, length, err
+}
+
+func (e *Engine) portraitByFirst(bgr gocv.Mat, f Face) (Embedding, float64, error) {
 	aligned, ok, err := arcFrame.align(bgr, f)
 	if err != nil || !ok {
 		return nil, 0, err

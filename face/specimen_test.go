@@ -78,7 +78,7 @@ func TestPortraitsOnPhotographedSpecimensMatchTheirHoldersOnly(t *testing.T) {
 				}
 			}
 			for who, selfie := range selfies {
-				trials = append(trials, calibrate.Trial{Same: who == id, A: id, B: who, Failed: em == nil, Score: Similarity(em, selfie)})
+				trials = append(trials, calibrate.Trial{Same: who == id, A: id, B: who, Failed: em == nil, Score: e.Similarity(em, selfie)})
 			}
 		}
 	}

@@ -214,8 +214,8 @@ func (b *Burst) sameFace(faces *face.Engine, pictures []gocv.Mat) error {
 		if err != nil {
 			return fmt.Errorf("describe face in burst: %w", err)
 		}
-		lowest = math.Min(lowest, face.Similarity(first, e))
+		lowest = math.Min(lowest, faces.Similarity(first, e))
 	}
-	b.add(SignalSameFace, lowest, "cosine")
+	b.add(SignalSameFace, lowest, "similarity")
 	return nil
 }

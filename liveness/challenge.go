@@ -165,9 +165,9 @@ func (b *Burst) sameFaceAt(faces *face.Engine, pictures []gocv.Mat, at []int) er
 		if err != nil {
 			return fmt.Errorf("describe face in challenge: %w", err)
 		}
-		lowest = math.Min(lowest, face.Similarity(first, e))
+		lowest = math.Min(lowest, faces.Similarity(first, e))
 	}
-	b.add(SignalChallengeFace, lowest, "cosine")
+	b.add(SignalChallengeFace, lowest, "similarity")
 	return nil
 }
 

@@ -79,6 +79,20 @@ func Open(dir, profile string) (*Set, error) {
 	return s, nil
 }
 
+// Has reports whether the file of a role is in dir, without reading it.
+func Has(dir, role string) bool {
+	ms, err := listed(dir, All)
+	if err != nil {
+		return false
+	}
+	i := slices.IndexFunc(ms, func(m Model) bool { return m.Role == role })
+	if i < 0 {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(dir, ms[i].File))
+	return err == nil
+}
+
 // Dir returns the directory the set was opened on.
 func (s *Set) Dir() string { return s.dir }
 

@@ -121,7 +121,7 @@ func runBurst(ctx context.Context, r *run, p *photo.Image) ([]policy.Finding, er
 	if same, ok, err := sameAsSelfie(r.engines.Faces, r.selfie, p, frames, b); err != nil {
 		return nil, &stageError{"liveness", err}
 	} else if ok {
-		f.Measures = append(f.Measures, policy.Measure{Name: "liveness.burst.selfie_similarity", Value: same, Unit: "cosine"})
+		f.Measures = append(f.Measures, policy.Measure{Name: "liveness.burst.selfie_similarity", Value: same, Unit: "similarity"})
 	}
 	return []policy.Finding{f}, nil
 }
@@ -162,7 +162,7 @@ func sameFaceAsSelfie(faces *face.Engine, s *selfie, p *photo.Image, frames []li
 	if err != nil {
 		return 0, false, fmt.Errorf("describe frame: %w", err)
 	}
-	return face.Similarity(one, two), one != nil && two != nil, nil
+	return faces.Similarity(one, two), one != nil && two != nil, nil
 }
 
 // burstQuality is the finding of the quality stage and of the gate about the

@@ -94,7 +94,7 @@ func runChallenge(ctx context.Context, r *run, p *photo.Image) ([]policy.Finding
 	if same, ok, err := sameFaceAsSelfie(r.engines.Faces, r.selfie, p, frames, a.Faces, 0); err != nil {
 		return nil, &stageError{"liveness", err}
 	} else if ok {
-		f.Measures = append(f.Measures, policy.Measure{Name: "liveness.challenge.selfie_similarity", Value: same, Unit: "cosine"})
+		f.Measures = append(f.Measures, policy.Measure{Name: "liveness.challenge.selfie_similarity", Value: same, Unit: "similarity"})
 	}
 	return []policy.Finding{f}, nil
 }

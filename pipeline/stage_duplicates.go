@@ -24,9 +24,9 @@ type Others interface {
 	// Number records the document's number under a keyed hash, and counts the
 	// other subjects and, in the last day, the other sessions that have it.
 	Number(ctx context.Context, number string) (subjects, sessions int, err error)
-	// Face keeps the face's template, encrypted, and gives the greatest
-	// similarity with other subjects' and with how many it was compared.
-	Face(ctx context.Context, model string, e face.Embedding) (similarity float64, compared int, err error)
+	// Face keeps the face's template, encrypted, and gives the greatest cosine
+	// with other subjects' and with how many it was compared.
+	Face(ctx context.Context, model string, e face.Embedding) (cosine float64, compared int, err error)
 	// Sessions counts the subject's sessions of the last day, this one included.
 	Sessions(ctx context.Context) (int, error)
 }
@@ -75,13 +75,13 @@ func runDuplicates(ctx context.Context, r *run) ([]policy.Finding, error) {
 		return []policy.Finding{f}, nil
 	}
 	f.Models = refs(r.engines.Faces.Models())
-	similarity, compared, err := r.c.Others.Face(ctx, r.engines.Faces.EmbeddingModel().SHA256, e)
+	cosine, compared, err := r.c.Others.Face(ctx, r.engines.Faces.EmbeddingModel().SHA256, e)
 	if err != nil {
 		return nil, err
 	}
 	add("face.compared", float64(compared), "faces")
 	if compared > 0 {
-		add("face.similarity", similarity, "cosine")
+		add("face.similarity", r.engines.Faces.Scaled(cosine), "similarity")
 	}
 	return []policy.Finding{f}, nil
 }
@@ -192,7 +192,7 @@ type template struct {
 
 const maxTemplate = 64 << 10
 
-func (n *neighbours) Face(ctx context.Context, model string, e face.Embedding) (similarity float64, compared int, err error) {
+func (n *neighbours) Face(ctx context.Context, model string, e face.Embedding) (cosine float64, compared int, err error) {
 	b, err := json.Marshal(template{model, e})
 	if err != nil {
 		return 0, 0, fmt.Errorf("encode template: %w", scrub(err))
@@ -228,12 +228,12 @@ func (n *neighbours) Face(ctx context.Context, model string, e face.Embedding) (
 		if t.Model != model {
 			continue // similarities of different networks do not compare
 		}
-		if s := face.Similarity(e, t.Values); compared == 0 || s > similarity {
-			similarity = s
+		if s := face.Cosine(e, t.Values); compared == 0 || s > cosine {
+			cosine = s
 		}
 		compared++
 	}
-	return similarity, compared, nil
+	return cosine, compared, nil
 }
 
 func (n *neighbours) template(ctx context.Context, object string) (template, error) {

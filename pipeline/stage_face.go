@@ -57,7 +57,7 @@ func runFace(ctx context.Context, r *run) ([]policy.Finding, error) {
 			return nil, &stageError{"face", err}
 		}
 		if m.Similarity != nil {
-			match.Measures = []policy.Measure{{Name: "face.similarity", Value: *m.Similarity, Unit: "cosine"}, {Name: "face.strength", Value: m.Strength, Unit: "length"}}
+			match.Measures = []policy.Measure{{Name: "face.similarity", Value: *m.Similarity, Unit: "similarity"}, {Name: "face.strength", Value: m.Strength, Unit: "length"}}
 			return append(fs, match), nil
 		}
 	}

@@ -95,7 +95,8 @@ var ErrCalibration = errors.New("the calibration does not support the target")
 var shipped embed.FS
 
 // ShippedCalibration is the calibration that ships for a model profile
-// ("default", "zoo").
+// ("default", "zoo"), or for the profile without the second face network
+// ("default-one", "zoo-one").
 func ShippedCalibration(profile string) ([]byte, error) {
 	b, err := shipped.ReadFile("calibrations/face-" + profile + ".json")
 	if err != nil {

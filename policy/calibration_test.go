@@ -127,10 +127,16 @@ func TestAScoreOfAModelThatWasNotCalibratedIsNoMatch(t *testing.T) {
 	if m := got.Measures[0]; m.Verdict != Pass || m.LLR == nil || *m.LLR < 2 {
 		t.Errorf("a strong match: %+v", m)
 	}
-	f.Models = []ModelRef{{Role: "face-embed", Name: "another", SHA256: strings.Repeat("0", 64)}}
-	got = p.Cell(Context{}).Judge(f)
-	if m := got.Measures[0]; m.Verdict != NotEvaluated || m.LLR != nil || got.Verdict != NotEvaluated {
-		t.Errorf("a score of another model: %+v, %s", m, got.Verdict)
+	another := strings.Repeat("0", 64)
+	for name, of := range map[string][]ModelRef{
+		"another model":                        {{Role: "face-embed", Name: "another", SHA256: another}},
+		"the calibrated one joined to another": {{Role: "face-embed", Name: c.Model.Name, SHA256: c.Model.SHA256}, {Role: joinedRole, Name: "both", SHA256: another}},
+	} {
+		f.Models = of
+		got = p.Cell(Context{}).Judge(f)
+		if m := got.Measures[0]; m.Verdict != NotEvaluated || m.LLR != nil || got.Verdict != NotEvaluated {
+			t.Errorf("a score of %s: %+v, %s", name, m, got.Verdict)
+		}
 	}
 }
 

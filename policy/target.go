@@ -67,11 +67,20 @@ func (c *Cell) calibrate(where string, known []Calibration) error {
 	return nil
 }
 
+// joinedRole is the role in which a finding names several networks that made its
+// scores together. What is known of one of them says nothing about these scores.
+const joinedRole = "face-embedding"
+
 // foreign reports whether a finding's scores come from another model than the
 // calibrated one: its bound says nothing about them.
 func (t Threshold) foreign(f Finding) bool {
-	return t.calibration != nil && len(f.Models) > 0 &&
-		!slices.ContainsFunc(f.Models, func(m ModelRef) bool { return m.SHA256 == t.calibration.Model.SHA256 })
+	if t.calibration == nil || len(f.Models) == 0 {
+		return false
+	}
+	joined := slices.ContainsFunc(f.Models, func(m ModelRef) bool { return m.Role == joinedRole })
+	return !slices.ContainsFunc(f.Models, func(m ModelRef) bool {
+		return m.SHA256 == t.calibration.Model.SHA256 && (!joined || m.Role == joinedRole)
+	})
 }
 
 // CalibrationRef names a calibration in a decision.

@@ -111,7 +111,7 @@ func (c *evalFaceCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return writeComparison(r, a, b, threshold)
+		return writeComparison(r, engine, a, b, threshold)
 	})
 	if err != nil {
 		return err
@@ -143,11 +143,11 @@ func (c *evalFaceCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-func writeComparison(r *row, a, b face.Description, threshold float64) error {
+func writeComparison(r *row, engine *face.Engine, a, b face.Description, threshold float64) error {
 	var similarity *float64
 	var strength float64
 	if a.Embedding != nil && b.Embedding != nil {
-		s := face.Similarity(a.Embedding, b.Embedding)
+		s := engine.Similarity(a.Embedding, b.Embedding)
 		similarity, strength = &s, min(a.Strength, b.Strength)
 	}
 	width := math.NaN()
@@ -247,7 +247,7 @@ func (c *evalFaceCmd) cross(ctx context.Context, d *described, rows []*row, name
 			s, _ := d.of(b, false)
 			t := calibrate.Trial{A: who[a], B: who[b], Failed: p.Embedding == nil || s.Embedding == nil}
 			if !t.Failed {
-				t.Score, t.Quality = face.Similarity(p.Embedding, s.Embedding), min(p.Strength, s.Strength)
+				t.Score, t.Quality = d.engine.Similarity(p.Embedding, s.Embedding), min(p.Strength, s.Strength)
 			}
 			out.trials = append(out.trials, t)
 		}

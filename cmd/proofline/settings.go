@@ -58,7 +58,7 @@ type policySettings struct {
 	File         string `help:"Policy file; the shipped policy when empty." placeholder:"FILE"`
 	SecondPerson bool   `help:"Another operator than the one who proposed it has to activate a policy on the console."`
 	trialSettings
-	Calibration string `help:"Calibration that the policy's target_fmr is resolved through, made by eval face --calibration; the one that ships for the models' profile when empty." placeholder:"FILE.json"`
+	Calibration string `help:"Calibration that the policy's target_fmr is resolved through, made by eval face --calibration; the one that ships for the installed models of the profile when empty." placeholder:"FILE.json"`
 }
 
 type storeSettings struct {
@@ -142,12 +142,23 @@ func (e engineSettings) calibrated(text []byte) ([]byte, error) {
 	if e.Policy.Calibration != "" {
 		calibration, err = readPolicyFile(e.Policy.Calibration)
 	} else {
-		calibration, err = policy.ShippedCalibration(firstNonEmpty(e.Models.Profile, models.Default))
+		calibration, err = policy.ShippedCalibration(e.calibrationName())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read calibration: %w", err)
 	}
 	return policy.WithCalibration(text, calibration)
+}
+
+// calibrationName names the shipped calibration of the scores that the installed
+// models give. Where no face network is installed, as in a server without
+// workers, the profile is taken to be complete elsewhere.
+func (e engineSettings) calibrationName() string {
+	name := firstNonEmpty(e.Models.Profile, models.Default)
+	if dir := e.modelsDir(); models.Has(dir, "face-embed") && !models.Has(dir, "face-embed-dlib") {
+		name += "-one"
+	}
+	return name
 }
 
 func readPolicyFile(path string) ([]byte, error) {
