@@ -83,9 +83,9 @@ func TestPortraitsOnPhotographedSpecimensMatchTheirHoldersOnly(t *testing.T) {
 		}
 	}
 	s := calibrate.Of(trials)
-	t.Logf("%d matching, %d other comparisons: AUC %.4f, failed %v, at 0.34 FMR %v, FNMR %v",
-		s.Genuine(), s.Impostor(), s.AUC(), s.Failures(), s.FMR(0.34), s.FNMR(0.34))
-	if s.Failures().Errors > 0 || s.FNMR(0.34).Errors > 0 || s.FMR(0.34).Errors > 1 {
-		t.Errorf("failures %v, FNMR %v, FMR %v", s.Failures(), s.FNMR(0.34), s.FMR(0.34))
+	t.Logf("%d matching, %d other comparisons: AUC %.4f, failed %v, at 0.374 FMR %v, FNMR %v",
+		s.Genuine(), s.Impostor(), s.AUC(), s.Failures(), s.FMR(0.374), s.FNMR(0.374))
+	if s.Failures().Errors > 0 || s.FNMR(0.374).Errors > 0 || s.FMR(0.374).Errors > 1 {
+		t.Errorf("failures %v, FNMR %v, FMR %v", s.Failures(), s.FNMR(0.374), s.FMR(0.374))
 	}
 }
