@@ -148,17 +148,15 @@ func (a *api) held(ctx context.Context, ses *session.Session) (kinds []string, d
 	if err != nil {
 		return nil, "", err
 	}
+	var kept []session.Evidence
 	for _, e := range evidence {
 		fresh := e.Attempt == ses.Attempt && ses.State != session.NeedsResubmission
 		if !fresh && again(ses, e.Kind) {
 			continue
 		}
-		kinds = append(kinds, e.Kind)
-		if t := choiceOf(e); t != "" {
-			documentType = t
-		}
+		kinds, kept = append(kinds, e.Kind), append(kept, e)
 	}
-	return kinds, documentType, nil
+	return kinds, session.ChosenDocument(kept), nil
 }
 
 // again reports whether the last decision asked for a photo of this kind; one

@@ -237,7 +237,7 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 	began := time.Now()
 	c := ses.Context()
 	if c.DocumentType == "" {
-		c.DocumentType = in.DocumentType
+		c = ses.ContextFor(in.DocumentType)
 	}
 	rules, err := a.rules(ctx, ses)
 	if err != nil {
@@ -258,15 +258,6 @@ func (a *api) judge(ctx context.Context, ses *session.Session, in *uploadInput, 
 type stored struct {
 	DocumentType string            `json:"document_type,omitempty"`
 	Gate         policy.GateAnswer `json:"gate"`
-}
-
-// choiceOf is the document type that a photo was sent with.
-func choiceOf(e session.Evidence) string {
-	var s stored
-	if json.Unmarshal(e.Findings, &s) != nil {
-		return ""
-	}
-	return s.DocumentType
 }
 
 // known answers a photo that is already there: the client did not get the

@@ -50,11 +50,11 @@ func (d *Desk) Ask(ctx context.Context, account, id, purpose, words string) (ses
 	n := session.NewGrant{Session: id, Account: account, Purpose: purpose, Text: words, Life: d.c.GrantLife, Second: d.c.SecondForEvidence}
 	var kept storage.Object
 	if words != "" {
-		rules, err := d.c.Policy(ctx, ses.PolicyHash)
+		_, cell, err := d.rules(ctx, ses)
 		if err != nil {
-			return session.Grant{}, fmt.Errorf("find policy of case: %w", err)
+			return session.Grant{}, err
 		}
-		o, err := d.keepText(ctx, rules.Cell(ses.Context()), id, PurposeKind, words)
+		o, err := d.keepText(ctx, cell, id, PurposeKind, words)
 		if err != nil {
 			return session.Grant{}, err
 		}
@@ -245,11 +245,10 @@ func (d *Desk) read(ctx context.Context, object string) ([]byte, error) {
 // Attributes are the fields that the case's policy cell grants the relying
 // service, each from its best source. Only an approved case has them.
 func (d *Desk) Attributes(ctx context.Context, ses *session.Session) ([]Value, error) {
-	rules, err := d.c.Policy(ctx, ses.PolicyHash)
+	_, cell, err := d.rules(ctx, ses)
 	if err != nil {
-		return nil, fmt.Errorf("find policy of case: %w", err)
+		return nil, err
 	}
-	cell := rules.Cell(ses.Context())
 	all, err := d.fields(ctx, ses, false)
 	if err != nil {
 		return nil, err
@@ -270,6 +269,20 @@ func (d *Desk) Attributes(ctx context.Context, ses *session.Session) ([]Value, e
 		}
 	}
 	return out, nil
+}
+
+// rules are the policy that the session was created under, and its cell for the
+// document that the person chose: the one that the case was decided by.
+func (d *Desk) rules(ctx context.Context, ses *session.Session) (*policy.Policy, policy.Cell, error) {
+	p, err := d.c.Policy(ctx, ses.PolicyHash)
+	if err != nil {
+		return nil, policy.Cell{}, fmt.Errorf("find policy of case: %w", err)
+	}
+	evidence, err := d.c.Store.Evidence(ctx, ses.ID, ses.Attempt)
+	if err != nil {
+		return nil, policy.Cell{}, err
+	}
+	return p, p.Cell(ses.ContextOf(evidence)), nil
 }
 
 // better prefers what a check digit confirms, then what was read more surely.
