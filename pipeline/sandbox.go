@@ -29,6 +29,12 @@ func sandboxStages(s session.Sandbox, attempt int) []stage {
 	for i, real := range stages {
 		out[i] = stage{Name: real.Name, Timeout: time.Minute, Run: func(_ context.Context, r *run) ([]policy.Finding, error) {
 			fs := []policy.Finding{{Subject: "case", Verdict: policy.Pass}}
+			if real.Name == policy.ScreeningStage {
+				fs = nil // one for each list, as the stage itself has them
+				for _, l := range r.cell.Screening {
+					fs = append(fs, policy.Finding{Subject: l, Verdict: policy.Pass})
+				}
+			}
 			for _, c := range codes {
 				if sandboxStage(c) == real.Name {
 					f := policy.Finding{Subject: sandboxSubject(c, r.cell.Evidence)}

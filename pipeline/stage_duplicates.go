@@ -149,10 +149,11 @@ func (n *neighbours) Sessions(ctx context.Context) (int, error) {
 	return n.w.c.Store.SubjectSessions(ctx, n.ses.Tenant, n.ses.ExternalRef, time.Now().Add(-24*time.Hour))
 }
 
-// key is the tenant's own: the same number hashes differently elsewhere.
-func (n *neighbours) key(ctx context.Context) ([]byte, error) {
-	ring, purpose := n.w.c.Keyring, TenantKeyPurpose(n.ses.Tenant)
-	sealed, err := n.w.c.Store.TenantKey(ctx, n.ses.Tenant, func() ([]byte, error) {
+// tenantKey is the key of a tenant's keyed hashes: the same number hashes
+// differently elsewhere.
+func (w *Worker) tenantKey(ctx context.Context, tenant string) ([]byte, error) {
+	ring, purpose := w.c.Keyring, TenantKeyPurpose(tenant)
+	sealed, err := w.c.Store.TenantKey(ctx, tenant, func() ([]byte, error) {
 		fresh := make([]byte, 32)
 		rand.Read(fresh)
 		defer clear(fresh)
@@ -165,7 +166,7 @@ func (n *neighbours) key(ctx context.Context) ([]byte, error) {
 }
 
 func (n *neighbours) Number(ctx context.Context, number string) (subjects, sessions int, err error) {
-	key, err := n.key(ctx)
+	key, err := n.w.tenantKey(ctx, n.ses.Tenant)
 	if err != nil {
 		return 0, 0, fmt.Errorf("hash document number: %w", err)
 	}

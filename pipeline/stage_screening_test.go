@@ -17,10 +17,10 @@ func TestTheMatcherIsAskedForWhatNobodyPostedAndItsSilenceIsNoPass(t *testing.T)
 	}
 	var asked []string
 	var who screening.Subject
-	r := &run{cell: p.Cell(policy.Context{}), fields: []Field{
+	r := &run{cell: p.Cell(policy.Context{}), c: Case{Attempt: 1}, fields: []Field{
 		{Name: "surname", Value: "ERIKSON", Source: "visual"}, {Name: "surname", Value: "ERIKSSON", Source: "mrz"}, {Name: "birth_date", Value: "1974-08-12", Source: "mrz"},
 	}}
-	r.c.Screening = Screening{Known: []screening.Answer{{List: "sanctions", Result: screening.Clear}},
+	r.c.Screening = Screening{Known: []screening.Known{{Answer: screening.Answer{List: "sanctions", Result: screening.Clear}, Posted: true, Attempt: 1}},
 		Ask: func(_ context.Context, s screening.Subject, lists []string) ([]screening.Answer, error) {
 			asked, who = lists, s
 			return []screening.Answer{{List: "pep", Result: screening.Possible}}, nil

@@ -55,6 +55,34 @@ type Answer struct {
 	Lists     string `json:"lists,omitempty"`     // version of the lists that were searched
 }
 
+// Known is an answer that is on record, and whom it is about.
+type Known struct {
+	Answer
+	// Posted: the relying service searched, and not the matcher.
+	Posted bool
+	// Attempt whose person was searched for.
+	Attempt int
+	// Subject is a keyed hash of who was searched for; empty: nobody knows.
+	Subject string
+}
+
+// Counting are the answers that count for the person of an attempt, whose keyed hash
+// is subject (empty when nothing names the person). about are those that are of this
+// person: what a matcher said of the same subject, and what the relying service
+// posted in this attempt or of the same subject. counts has what was found of anybody
+// in the session besides: another document in the next attempt undoes no hit.
+func Counting(known []Known, attempt int, subject string) (about, counts []Answer) {
+	for _, k := range known {
+		switch mine := subject != "" && k.Subject == subject; {
+		case mine, k.Posted && k.Attempt == attempt:
+			about, counts = append(about, k.Answer), append(counts, k.Answer)
+		case k.Result == Possible, k.Result == Match:
+			counts = append(counts, k.Answer)
+		}
+	}
+	return about, counts
+}
+
 // Errors of matchers, for those who decide by them.
 var (
 	// ErrUnavailable: the matcher did not answer; later it may.

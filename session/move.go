@@ -158,6 +158,9 @@ func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 		}
 	}
 	if ev.Kind == ConsentWithdrawn {
+		if err := tx.forgetSubject(ses.ID); err != nil {
+			return err
+		}
 		return tx.Enqueue(KindErase, ses.ID, ses.Attempt, WithdrawnReason, ses.CorrelationID)
 	}
 	return nil

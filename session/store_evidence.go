@@ -136,7 +136,8 @@ const WithdrawnReason = "consent_withdrawn"
 // RequestErasure queues the erasure of all evidence of a session, in whatever
 // state it is, and audits who asked. reason is a short code. It ends no open
 // session; ConsentWithdrawn does both. While the session is under legal hold the
-// request is refused with ErrHeld, and the refusal is audited.
+// request is refused with ErrHeld, and the refusal is audited. Held or not, the
+// session's person is compared with nobody from then on.
 func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, reason string) error {
 	var held bool
 	err := s.write(ctx, "request erasure", func(tx *Tx) error {
@@ -145,6 +146,9 @@ func (s *Store) RequestErasure(ctx context.Context, session string, by Actor, re
 			return err
 		}
 		if held, err = tx.held(session); err != nil {
+			return err
+		}
+		if err := tx.forgetSubject(ses.ID); err != nil {
 			return err
 		}
 		// A withdrawn consent is not refused, only late: the worker waits for the hold

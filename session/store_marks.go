@@ -40,33 +40,59 @@ func (s *Session) SubjectOf() string {
 }
 
 // PutMark records a mark in the place of the session's earlier one of its kind,
-// unless the class that it goes with is being erased. Marks whose time is over
-// are removed with it.
+// unless the class that it goes with is being erased or consent was withdrawn.
+// Marks whose time is over are removed with it.
 func (s *Store) PutMark(ctx context.Context, m Mark) error {
 	class, known := markClass[m.Kind]
 	if !known || m.Session == "" || m.Tenant == "" || m.Subject == "" || (m.Mark == "") == (m.Object == "") {
 		return fmt.Errorf("put mark: %w", ErrInvalid)
 	}
 	return s.write(ctx, "put mark", func(tx *Tx) error {
-		if _, err := tx.exec("DELETE FROM subject_marks WHERE expires_at <= ?", micros(tx.Now)); err != nil {
+		ses, err := tx.lockSession(m.Session) // a withdrawal waits for it
+		if err != nil {
 			return err
 		}
-		if err := tx.lockHold(m.Session); err != nil { // erasures wait for it
+		if forgotten, err := tx.subjectForgotten(ses, class); err != nil || forgotten {
 			return err
 		}
-		var erasing int64
-		if err := tx.row("SELECT COUNT(*) FROM erasures WHERE session = ? AND class = ?", m.Session, class).Scan(&erasing); err != nil || erasing > 0 {
-			return err
-		}
-		_, err := tx.exec(`INSERT INTO subject_marks (session, kind, tenant, subject, mark, object, at, expires_at) VALUES (`+marks(8)+`)
+		_, err = tx.exec(`INSERT INTO subject_marks (session, kind, tenant, subject, mark, object, at, expires_at) VALUES (`+marks(8)+`)
 			ON CONFLICT (session, kind) DO UPDATE SET mark = excluded.mark, object = excluded.object, at = excluded.at, expires_at = excluded.expires_at`,
 			m.Session, m.Kind, m.Tenant, m.Subject, m.Mark, m.Object, micros(tx.Now), micros(m.Expires))
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec("DELETE FROM subject_marks WHERE expires_at <= ?", micros(tx.Now))
 		return err
 	})
 }
 
-// forgetMarks removes a session's mark that goes with a class.
+// subjectForgotten: nothing that tells a session's person again may be written any
+// more. An erasure of the class that begins meanwhile waits for this transaction.
+func (tx *Tx) subjectForgotten(ses *Session, c storage.Class) (bool, error) {
+	if ses.Consent != nil && !ses.Consent.WithdrawnAt.IsZero() {
+		return true, nil
+	}
+	if err := tx.lockHold(ses.ID); err != nil {
+		return false, err
+	}
+	var n int64
+	err := tx.row("SELECT COUNT(*) FROM erasures WHERE session = ? AND class = ?", ses.ID, c).Scan(&n)
+	return n > 0, err
+}
+
+// forgetSubject ends the comparing of a session's person with others, whatever
+// keeps the evidence: a legal hold preserves it, and is no reason to go on using it.
+func (tx *Tx) forgetSubject(session string) error {
+	return errors.Join(tx.forgetMarks(session, storage.ExtractedFields), tx.forgetMarks(session, storage.BiometricTemplate))
+}
+
+// forgetMarks removes what tells a session's person again and goes with a class.
 func (tx *Tx) forgetMarks(session string, c storage.Class) error {
+	if c == storage.ExtractedFields {
+		if _, err := tx.exec("UPDATE screenings SET subject = '' WHERE session = ? AND subject <> ''", session); err != nil {
+			return err
+		}
+	}
 	for kind, class := range markClass {
 		if class != c {
 			continue
