@@ -34,9 +34,11 @@ type Lab struct {
 
 // weighted is a set of sorted scores with running sums of their weights.
 type weighted struct {
-	scores []float64
-	sums   []float64 // sums[i]: weight of the first i scores
-	n      int
+	scores   []float64
+	sums     []float64 // sums[i]: weight of the first i scores
+	squares  []float64 // the same of the weights' squares
+	heaviest float64
+	n        int
 }
 
 func weigh(cases []PastScore, genuine bool) weighted {
@@ -54,14 +56,34 @@ func weigh(cases []PastScore, genuine bool) weighted {
 		}
 		return 0
 	})
-	w := weighted{scores: make([]float64, len(own)), sums: make([]float64, len(own)+1), n: len(own)}
+	w := weighted{scores: make([]float64, len(own)), sums: make([]float64, len(own)+1), squares: make([]float64, len(own)+1), n: len(own)}
 	for i, c := range own {
-		w.scores[i], w.sums[i+1] = c.Score, w.sums[i]+1/c.Chance
+		x := 1 / c.Chance
+		w.scores[i], w.sums[i+1], w.squares[i+1] = c.Score, w.sums[i]+x, w.squares[i]+x*x
+		w.heaviest = math.Max(w.heaviest, x)
 	}
 	return w
 }
 
 func (w weighted) total() float64 { return w.sums[w.n] }
+
+// effective is how many equally weighted cases tell at least as much of an error
+// that was not seen: it may hide among the heaviest. Ten that stand for a hundred
+// each and a thousand that stand for themselves are worth 20.
+func (w weighted) effective() float64 {
+	if w.n == 0 {
+		return 0
+	}
+	return w.total() / w.heaviest
+}
+
+// worth says what unequal weights cost.
+func (w weighted) worth() string {
+	if e := w.effective(); e < 0.95*float64(w.n) {
+		return fmt.Sprintf(", worth %.0f of equal weight", e)
+	}
+	return ""
+}
 
 // below is the weight of scores under t.
 func (w weighted) below(t float64) float64 { return w.sums[sort.SearchFloat64s(w.scores, t)] }
@@ -200,8 +222,8 @@ func (l *Lab) ForFMR(target float64, rounds int, seed uint64) (Recommendation, e
 	if !(target > 0 && target < 1) {
 		return Recommendation{}, errors.New("the target must be above 0 and below 1")
 	}
-	if need := int(math.Ceil(3 / target)); l.impostor.n < need {
-		return Recommendation{}, fmt.Errorf("%w: a false match rate of %g shows in no less than %d known impostor cases, here are %d", ErrThin, target, need, l.impostor.n)
+	if need := int(math.Ceil(3 / target)); l.impostor.effective() < float64(need)-1e-6 {
+		return Recommendation{}, fmt.Errorf("%w: a false match rate of %g shows in no less than %d known impostor cases, here are %d%s", ErrThin, target, need, l.impostor.n, l.impostor.worth())
 	}
 	return l.recommend(rounds, seed, func(_, impostor weighted) float64 {
 		allowed := target * impostor.total()

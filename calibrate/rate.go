@@ -33,7 +33,11 @@ func (r Rate) Wilson() Interval {
 	if r.Trials <= 0 {
 		return Interval{0, 1}
 	}
-	n, p := float64(r.Trials), r.Value()
+	return wilson(r.Value(), float64(r.Trials))
+}
+
+// wilson is the interval of a share p of n trials.
+func wilson(p, n float64) Interval {
 	d := 1 + z95*z95/n
 	mid := (p + z95*z95/(2*n)) / d
 	half := z95 / d * math.Sqrt(p*(1-p)/n+z95*z95/(4*n*n))

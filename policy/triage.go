@@ -25,6 +25,40 @@ type ReviewRules struct {
 	Second *float64 `yaml:"second" json:"second,omitempty"`
 	// Overload is what changes while more cases wait than reviewers can do.
 	Overload *Overload `yaml:"overload" json:"overload,omitempty"`
+	// Sample is what share of the cases that the policy decides by itself is also
+	// put before a person.
+	Sample *Sample `yaml:"sample" json:"sample,omitempty"`
+}
+
+// Sample has people look at decisions that nobody would look at otherwise. They do
+// not learn what was decided, and what they say changes no case: it measures the
+// policy. Without it nothing is known of the cases that it lets pass.
+type Sample struct {
+	// Approved and Rejected are the shares of automatic decisions that are drawn.
+	Approved float64 `yaml:"approved" json:"approved,omitempty"`
+	Rejected float64 `yaml:"rejected" json:"rejected,omitempty"`
+	// Within is how soon the drawn case should be judged; 72 h when left out.
+	Within Duration `yaml:"within" json:"within,omitempty"`
+}
+
+// usualWithin is Sample.Within where a policy does not say.
+const usualWithin = 72 * time.Hour
+
+// of is the share and the time for an outcome.
+func (s *Sample) of(o Outcome) (share float64, within time.Duration) {
+	if s == nil {
+		return 0, 0
+	}
+	switch o {
+	case Approved:
+		share = s.Approved
+	case Rejected:
+		share = s.Rejected
+	}
+	if within = time.Duration(s.Within); within == 0 {
+		within = usualWithin
+	}
+	return share, within
 }
 
 // Overload begins when a queue holds more than Above cases. Clients are told of
@@ -50,6 +84,10 @@ type Triage struct {
 	Above               int
 	Value, Risk         float64 // amount at stake; 0 to 1
 	Second              float64 // share that is judged twice
+	// Sample is the share of cases decided like this one that a person judges
+	// blindly, Within how soon; 0 for what goes to a person anyway.
+	Sample float64
+	Within time.Duration
 }
 
 // Triage places a case that was decided in the cell. Every place lies between the
@@ -67,6 +105,7 @@ func (c Cell) Triage(d Decision) Triage {
 	if r.Second != nil {
 		t.Second = *r.Second
 	}
+	t.Sample, t.Within = r.Sample.of(d.Outcome)
 	value := 0.0
 	if r.ValueFull > 0 {
 		value = math.Min(1, math.Max(0, t.Value/r.ValueFull))
@@ -125,6 +164,9 @@ func (r *ReviewRules) overlay(o *ReviewRules) *ReviewRules {
 	if o.Overload != nil {
 		out.Overload = o.Overload
 	}
+	if o.Sample != nil {
+		out.Sample = o.Sample
+	}
 	return &out
 }
 
@@ -151,6 +193,20 @@ func (c Cell) validateReview(where string) error {
 		return fmt.Errorf("%s: value_first and value_full belong together, both above 0", at)
 	case r.Second != nil && !(*r.Second >= 0 && *r.Second <= 1):
 		return fmt.Errorf("%s: second must be a share of 0 to 1", at)
+	}
+	if s := r.Sample; s != nil {
+		kept, within := c.Retention["capture_image"], s.Within
+		if within == 0 {
+			within = Duration(usualWithin)
+		}
+		switch {
+		case !(s.Approved >= 0 && s.Approved <= 1 && s.Rejected >= 0 && s.Rejected <= 1):
+			return fmt.Errorf("%s: sample: approved and rejected must be shares of 0 to 1", at)
+		case s.Within != 0 && s.Within < Duration(time.Hour):
+			return fmt.Errorf("%s: sample: within must be at least 1h", at)
+		case (s.Approved > 0 || s.Rejected > 0) && within > kept:
+			return fmt.Errorf("%s: sample: within (%s) must be at most the retention of capture_image (%s), or there is nothing left to look at", at, within, kept)
+		}
 	}
 	if o := r.Overload; o != nil {
 		switch {

@@ -41,6 +41,13 @@ type Store interface {
 	CastVote(ctx context.Context, b session.Ballot) (*session.Session, bool, error)
 	Votes(ctx context.Context, id string) ([]session.Vote, error)
 
+	Sample(ctx context.Context, id string) (session.Sample, error)
+	NextSampleDue(ctx context.Context) (time.Time, error)
+	OpenSamples(ctx context.Context) (open, late int64, err error)
+	TakeSample(ctx context.Context, account, only string, ttl time.Duration) (session.Sample, error)
+	ReleaseSample(ctx context.Context, account, id string) error
+	JudgeSample(ctx context.Context, v session.Vote) (session.Sample, error)
+
 	AskGrant(ctx context.Context, n session.NewGrant) (session.Grant, error)
 	ApproveGrant(ctx context.Context, account, id string) (session.Grant, error)
 	EndGrant(ctx context.Context, account, id string) (session.Grant, error)
@@ -165,11 +172,16 @@ type Case struct {
 	Attempts int
 }
 
-// Case returns a case for an account to look at. It needs no claim.
+// Case returns a case for an account to look at. It needs no claim. ErrBlind.
 func (d *Desk) Case(ctx context.Context, account, id string) (*Case, error) {
 	ses, err := d.c.Store.Get(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if blind, err := d.JudgesBlindly(ctx, account, id); err != nil {
+		return nil, err
+	} else if blind {
+		return nil, ErrBlind
 	}
 	place, err := d.c.Store.ReviewPlace(ctx, id)
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
@@ -179,10 +191,9 @@ func (d *Desk) Case(ctx context.Context, account, id string) (*Case, error) {
 	if c.Claim, err = d.c.Store.ReviewClaim(ctx, id); err != nil {
 		return nil, err
 	}
-	if c.Policy, err = d.c.Policy(ctx, ses.PolicyHash); err != nil {
-		return nil, fmt.Errorf("find policy of case: %w", err)
+	if c.Policy, c.Cell, err = d.rules(ctx, ses); err != nil {
+		return nil, err
 	}
-	c.Cell = c.Policy.Cell(ses.Context())
 	decisions, err := d.c.Store.Decisions(ctx, id)
 	if err != nil {
 		return nil, err

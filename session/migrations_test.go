@@ -17,7 +17,7 @@ import (
 
 // knownHoles are numbers that no migration has, and none may get any more: a
 // database that has a later one is not given an earlier one.
-var knownHoles = []int{9, 11, 13}
+var knownHoles = []int{9, 11, 13, 17}
 
 func TestMigrationNumbersAreUniqueAndAscendWithKnownHolesOnly(t *testing.T) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")

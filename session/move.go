@@ -157,6 +157,11 @@ func (tx *Tx) follow(ses *Session, from State, ev Event) error {
 			return err
 		}
 	}
+	if from == Submitted {
+		if err := tx.draw(ses, ev); err != nil {
+			return err
+		}
+	}
 	if ev.Kind == ConsentWithdrawn {
 		if err := tx.forgetSubject(ses.ID); err != nil {
 			return err

@@ -127,7 +127,7 @@ func (s *Store) CountCases(ctx context.Context) (genuine, simulated int64, err e
 // simulatedTables hold rows of a session that go with a simulated one. The audit
 // log keeps its entries: it is append-only, and they are marked.
 var simulatedTables = []string{"evidence", "stage_results", "decisions", "outbox", "run_leases", "client_tokens", "webhook_deliveries", "webhook_events",
-	"review_claims", "review_votes", "review_queue", "shadow_decisions", "screenings"}
+	"review_claims", "review_votes", "review_queue", "review_samples", "shadow_decisions", "screenings"}
 
 // RemoveSimulated deletes at most limit simulated cases and returns how many.
 // Cases that somebody put real evidence into are left: erase that first. When none

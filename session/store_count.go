@@ -165,6 +165,10 @@ type CaseScore struct {
 	// Known: a person judged what the measure is about. Who rejects for another
 	// reason says nothing of it. Genuine is the verdict.
 	Known, Genuine bool
+	// Drawn is the chance with which the case got into the blind sample, 0 when it
+	// did not; Judged: a person has judged it there.
+	Drawn  float64
+	Judged bool
 }
 
 // readScores takes the scores out of an hour's stored stage results: of each
@@ -193,6 +197,15 @@ func (s *Store) readScores(ctx context.Context, hour time.Time, cases map[string
 	if err != nil {
 		return nil, err
 	}
+	samples := map[string]Sample{}
+	drawn, err := list(ctx, s, "read samples", scanSample, "SELECT "+sampleColumns+" FROM review_samples WHERE session >= ? AND session < ? LIMIT 1000000",
+		idBound(SessionPrefix, hour), idBound(SessionPrefix, hour.Add(time.Hour)))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range drawn {
+		samples[p.Session] = p
+	}
 	out := map[string][]CaseScore{}
 	for _, m := range ScoredMeasures {
 		for id, c := range cases {
@@ -202,6 +215,10 @@ func (s *Store) readScores(ctx context.Context, hour time.Time, cases map[string
 			}
 			v.Automatic = c.automatic.Outcome
 			v.Known, v.Genuine = m.verdict(c.reviewed)
+			if p, ok := samples[id]; ok && p.Attempt == v.Attempt {
+				v.Drawn, v.Judged = p.Chance, p.State == SampleJudged
+				v.Known, v.Genuine = m.sampled(p)
+			}
 			out[m.Name] = append(out[m.Name], v)
 		}
 		// What is kept already needs no writing: other writers wait for it.
@@ -251,10 +268,10 @@ func (m ScoredMeasure) verdict(d *Decision) (known, genuine bool) {
 func (tx *Tx) putScores(scores map[string][]CaseScore) error {
 	for _, m := range ScoredMeasures {
 		for _, c := range scores[m.Name] {
-			if err := tx.later("keep score", "INSERT INTO case_scores (measure, session, attempt, score, automatic, known, genuine) VALUES ("+marks(7)+`)
+			if err := tx.later("keep score", "INSERT INTO case_scores (measure, session, attempt, score, automatic, known, genuine, drawn, judged) VALUES ("+marks(9)+`)
 				ON CONFLICT (measure, session) DO UPDATE SET attempt = excluded.attempt, score = excluded.score, automatic = excluded.automatic,
-				known = excluded.known, genuine = excluded.genuine`,
-				m.Name, c.Session, c.Attempt, c.Score, c.Automatic, smallint(c.Known), smallint(c.Genuine)); err != nil {
+				known = excluded.known, genuine = excluded.genuine, drawn = excluded.drawn, judged = excluded.judged`,
+				m.Name, c.Session, c.Attempt, c.Score, c.Automatic, smallint(c.Known), smallint(c.Genuine), c.Drawn, smallint(c.Judged)); err != nil {
 				return err
 			}
 		}
@@ -270,11 +287,11 @@ func (s *Store) Scores(ctx context.Context, measure string, since time.Time, lim
 
 func (s *Store) scores(ctx context.Context, measure string, from, before time.Time, limit int) ([]CaseScore, error) {
 	out, err := list(ctx, s, "read scores", func(r scanner) (c CaseScore, err error) {
-		var known, genuine int64
-		err = r.Scan(&c.Session, &c.Attempt, &c.Score, &c.Automatic, &known, &genuine)
-		c.Known, c.Genuine = known != 0, genuine != 0
+		var known, genuine, judged int64
+		err = r.Scan(&c.Session, &c.Attempt, &c.Score, &c.Automatic, &known, &genuine, &c.Drawn, &judged)
+		c.Known, c.Genuine, c.Judged = known != 0, genuine != 0, judged != 0
 		return c, err
-	}, "SELECT session, attempt, score, automatic, known, genuine FROM case_scores WHERE measure = ? AND session >= ? AND session < ? ORDER BY session DESC LIMIT ?",
+	}, "SELECT session, attempt, score, automatic, known, genuine, drawn, judged FROM case_scores WHERE measure = ? AND session >= ? AND session < ? ORDER BY session DESC LIMIT ?",
 		measure, idBound(SessionPrefix, from), idBound(SessionPrefix, before), limit)
 	slices.Reverse(out)
 	return out, err

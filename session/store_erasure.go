@@ -46,6 +46,9 @@ func (tx *Tx) knowErasure(session string, c storage.Class, at time.Time) error {
 	if err := tx.forgetMarks(session, c); err != nil {
 		return err
 	}
+	if err := tx.loseSample(session, c); err != nil {
+		return err
+	}
 	_, err := tx.exec("INSERT INTO erasures (session, class, begun_at, certified_at) VALUES (?, ?, ?, 0) ON CONFLICT (session, class) DO NOTHING", session, c, micros(at))
 	return err
 }

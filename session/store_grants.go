@@ -262,13 +262,18 @@ func (tx *Tx) endGrant(g Grant, actor, by string) error {
 // endReviewGrants ends what was granted, or asked for, to review a case whose
 // review is over.
 func (tx *Tx) endReviewGrants(session string) error {
-	rows, err := tx.rows("SELECT "+grantColumns+" FROM evidence_grants WHERE session = ? AND purpose = ? AND ended_at = 0", session, ReviewPurpose)
+	return tx.endGrants(session, ReviewPurpose, "", "review_over")
+}
+
+// endGrants ends the grants for a purpose, of one account or of all.
+func (tx *Tx) endGrants(session, purpose, account, by string) error {
+	rows, err := tx.rows("SELECT "+grantColumns+" FROM evidence_grants WHERE session = ? AND purpose = ? AND (account = ? OR ? = '') AND ended_at = 0", session, purpose, account, account)
 	grants, err := collect(rows, err, "end grants", scanGrant)
 	if err != nil {
 		return err
 	}
 	for _, g := range grants {
-		if err := tx.endGrant(g, string(System)+":review", "review_over"); err != nil {
+		if err := tx.endGrant(g, string(System)+":review", by); err != nil {
 			return err
 		}
 	}

@@ -86,7 +86,7 @@ func (tx *Tx) enterQueue(ses *Session, t *policy.Triage) error {
 	case t.SLA > 0:
 		due = micros(tx.Now.Add(sla))
 	}
-	second, err := tx.drawn("second_review", ses.ID+"#"+strconv.Itoa(ses.Attempt), t.Second)
+	second, err := tx.drawn("second_review", ses, t.Second)
 	if err != nil {
 		return err
 	}
@@ -118,11 +118,16 @@ func (tx *Tx) secondWanted(session string) (bool, error) {
 	return second != 0, err
 }
 
-// drawn samples a share of subjects by a keyed hash: the same subject is always
-// drawn or never, and who does not know the key can not foresee which.
-func (tx *Tx) drawn(name, subject string, share float64) (bool, error) {
+// drawn samples a share of attempts by a keyed hash: the same one is always drawn
+// or never, and who does not know the key can not foresee which. A simulation draws
+// the same ones from the same seed: its ids and keys are others each time.
+func (tx *Tx) drawn(name string, ses *Session, share float64) (bool, error) {
 	if share <= 0 {
 		return false, nil
+	}
+	subject := ses.ID + "#" + strconv.Itoa(ses.Attempt)
+	if tx.simulated {
+		return InSample([]byte(name), ses.ExternalRef+"#"+strconv.Itoa(ses.Attempt), share), nil
 	}
 	key, err := tx.samplingKey(name)
 	if err != nil {

@@ -24,7 +24,7 @@ type demoDataCmd struct {
 }
 
 func (demoDataCmd) Help() string {
-	return "Fills the store with made-up cases, so that the console, the reports and `policy simulate` have something to show: several countries, documents and devices, scores that fit the outcomes, resubmissions, abandonment, reviews with votes and overrides, webhook deliveries.\n\nThe cases go through the store's real transitions and the audit log, decided by the configured policy. Every session (\"simulated\": true) and every audit entry (refs.simulated) carries a mark, and nothing is sent anywhere: webhooks are recorded for " + session.SimulatedURL + ". No pictures are made. The numbers are chosen by hand and say nothing about error rates.\n\nExit status 2: the store holds real cases (--force fills it all the same)."
+	return "Fills the store with made-up cases, so that the console, the reports and `policy simulate` have something to show: several countries, documents and devices, scores that fit the outcomes, resubmissions, abandonment, reviews with votes, blind second looks and overrides, blind checks of automatic decisions, webhook deliveries.\n\nThe cases go through the store's real transitions and the audit log, decided by the configured policy. Every session (\"simulated\": true) and every audit entry (refs.simulated) carries a mark, and nothing is sent anywhere: webhooks are recorded for " + session.SimulatedURL + ". No pictures are made. The numbers are chosen by hand and say nothing about error rates.\n\nExit status 2: the store holds real cases (--force fills it all the same)."
 }
 
 func (c *demoDataCmd) Run(ctx context.Context) error {
@@ -69,8 +69,8 @@ func (c *demoDataCmd) Run(ctx context.Context) error {
 			states = append(states, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(s), "_", " ")))
 		}
 	}
-	fmt.Printf("%d simulated cases in %s: %s; %d votes, %d overrides, %d resubmissions, %d deliveries, %d given up\n", sum.Cases,
-		time.Since(start).Round(100*time.Millisecond), strings.Join(states, ", "), sum.Votes, sum.Overrides, sum.Resubmits, sum.Deliveries, sum.GivenUp)
+	fmt.Printf("%d simulated cases in %s: %s; %d votes, %d overrides, %d blind checks, %d resubmissions, %d deliveries, %d given up\n", sum.Cases,
+		time.Since(start).Round(100*time.Millisecond), strings.Join(states, ", "), sum.Votes, sum.Overrides, sum.Checks, sum.Resubmits, sum.Deliveries, sum.GivenUp)
 	return nil
 }
 

@@ -38,6 +38,58 @@ func (driftCmd) Help() string {
 type driftReport struct {
 	Streams []driftStream `json:"streams"`
 	People  driftPeople   `json:"people"`
+	// Sample is what people said of automatic decisions without knowing them.
+	Sample []driftSample `json:"sample"`
+}
+
+type driftSample struct {
+	Machine  policy.Outcome `json:"machine"`
+	Drawn    int            `json:"drawn"`
+	Judged   int            `json:"judged"`
+	Disagree int            `json:"disagree"`
+	Unclear  int            `json:"unclear"`
+	// Share that people disagree with, of those who could tell; null of nothing.
+	Share *float64 `json:"share"`
+	Low   float64  `json:"share_low"` // of the 95 % interval
+	High  float64  `json:"share_high"`
+	// Wrong: the whole interval lies above 2 %.
+	Wrong bool `json:"wrong"`
+}
+
+// wrongShare is what automatic decisions that people disagree with should be below.
+// It is a convention and no measurement.
+const wrongShare = 0.02
+
+func samplesOf(counts []session.SampleCount) []driftSample {
+	var out []driftSample
+	for _, o := range []policy.Outcome{policy.Approved, policy.Rejected} {
+		s, agree := driftSample{Machine: o}, 0
+		for _, c := range counts {
+			if c.Machine != o {
+				continue
+			}
+			s.Drawn += c.Cases
+			switch {
+			case c.State != session.SampleJudged:
+				continue
+			case c.Said == policy.NeedsResubmission:
+				s.Unclear += c.Cases
+			case c.Said == o:
+				agree += c.Cases
+			default:
+				s.Disagree += c.Cases
+			}
+			s.Judged += c.Cases
+		}
+		r := calibrate.Rate{Errors: s.Disagree, Trials: s.Disagree + agree}
+		ci := r.Wilson()
+		if s.Low, s.High = ci.Low, ci.High; r.Trials > 0 {
+			s.Share = new(r.Value())
+			s.Wrong = ci.Low > wrongShare
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 type driftStream struct {
@@ -75,6 +127,11 @@ const weakKappa = 0.6
 func (r driftReport) alarm() bool {
 	for _, s := range r.Streams {
 		if s.Moved {
+			return true
+		}
+	}
+	for _, s := range r.Sample {
+		if s.Wrong {
 			return true
 		}
 	}
@@ -131,6 +188,11 @@ func drift(ctx context.Context, store *session.Store, now time.Time, recent, bas
 		p.Kappa, p.Low, p.High = &k.Kappa, &k.Interval.Low, &k.Interval.High
 		p.Apart = k.Interval.High < weakKappa
 	}
+	counts, err := store.SampleCounts(ctx, from.Add(-baseline), simulated)
+	if err != nil {
+		return r, err
+	}
+	r.Sample = samplesOf(counts)
 	return r, nil
 }
 
@@ -158,6 +220,10 @@ func (c *driftCmd) Run(ctx context.Context) error {
 	return err
 }
 
+func verb(o policy.Outcome) string {
+	return map[policy.Outcome]string{policy.Approved: "approve", policy.Rejected: "reject"}[o]
+}
+
 func (r driftReport) print() {
 	var rows [][]string
 	for _, s := range r.Streams {
@@ -172,6 +238,17 @@ func (r driftReport) print() {
 		rows = append(rows, row)
 	}
 	table(os.Stdout, []string{"measure", "before", "recent", "psi", "ks", "p", ""}, rows)
+	for _, s := range r.Sample {
+		if s.Share == nil {
+			fmt.Printf("no automatic decision to %s was judged blindly (%d drawn)\n", verb(s.Machine), s.Drawn)
+			continue
+		}
+		word := ""
+		if s.Wrong {
+			word = ": TOO MANY"
+		}
+		fmt.Printf("%d automatic decisions to %s were judged blindly, people disagree with %d: %.1f %% (95 %% %.1f to %.1f)%s\n", s.Judged, verb(s.Machine), s.Disagree, 100**s.Share, 100*s.Low, 100*s.High, word)
+	}
 	p := r.People
 	fmt.Printf("\n%d of %d verdicts went against a failed check (before: %d of %d)", p.Overrides, p.Votes, p.BeforeOverride, p.BeforeVotes)
 	if p.Rose {
@@ -195,6 +272,7 @@ type reviewMetrics struct {
 	last  atomic.Pointer[driftReport]
 
 	waiting, late, overloaded, psi, moved, kappa, apart, rose *prometheus.Desc
+	checksOpen, checksLate, checks, wrong                     *prometheus.Desc
 }
 
 func newReviewMetrics(store *session.Store) *reviewMetrics {
@@ -209,13 +287,17 @@ func newReviewMetrics(store *session.Store) *reviewMetrics {
 		moved:      desc("proofline_score_moved", "1 when the stream moved by more than chance explains and by an amount that matters.", "measure"),
 		kappa:      desc("proofline_review_kappa", "Cohen's kappa of blind second reviews over 37 days."),
 		apart:      desc("proofline_review_apart", "1 when the 95 % interval of kappa lies below 0.6."),
+		checksOpen: desc("proofline_blind_checks_waiting", "Automatic decisions drawn for a blind check that nobody has judged."),
+		checksLate: desc("proofline_blind_checks_late", "Of those, how many are past the time that their policy names."),
+		checks:     desc("proofline_blind_checks", "Automatic decisions of 37 days that were drawn for a blind check, by what the machine decided and what a person said.", "machine", "person"),
+		wrong:      desc("proofline_blind_checks_wrong", "1 when the 95 % interval of the share that people disagree with lies above 2 %.", "machine"),
 		rose:       desc("proofline_review_overrides_rose", "1 when verdicts against failed checks are more frequent than before by more than chance explains."),
 	}
 }
 
 // Describe is part of prometheus.Collector.
 func (m *reviewMetrics) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.waiting, m.late, m.overloaded, m.psi, m.moved, m.kappa, m.apart, m.rose} {
+	for _, d := range []*prometheus.Desc{m.waiting, m.late, m.overloaded, m.psi, m.moved, m.kappa, m.apart, m.rose, m.checksOpen, m.checksLate, m.checks, m.wrong} {
 		c <- d
 	}
 }
@@ -241,9 +323,19 @@ func (m *reviewMetrics) Collect(c chan<- prometheus.Metric) {
 			flag(m.overloaded, q.Overloaded, q.Queue)
 		}
 	}
+	if open, late, err := m.store.OpenSamples(ctx); err == nil {
+		gauge(m.checksOpen, float64(open))
+		gauge(m.checksLate, float64(late))
+	}
 	r := m.last.Load()
 	if r == nil {
 		return
+	}
+	for _, s := range r.Sample {
+		gauge(m.checks, float64(s.Disagree), string(s.Machine), "disagrees")
+		gauge(m.checks, float64(s.Judged-s.Disagree-s.Unclear), string(s.Machine), "agrees")
+		gauge(m.checks, float64(s.Unclear), string(s.Machine), "can_not_tell")
+		flag(m.wrong, s.Wrong, string(s.Machine))
 	}
 	for _, s := range r.Streams {
 		if !s.Thin {

@@ -66,7 +66,7 @@ func policySchema() []byte {
 			"actions":       "What a reason code leads to, where the catalogue's action is not wanted.",
 			"retention":     "How long each data class is kept, from its writing.",
 			"screening":     "Screening lists of which a result is required: sanctions, pep, adverse_media.",
-			"review":        "How people work on the cases: queue, SLA, what comes first, blind second looks, overload.",
+			"review":        "How people work on the cases: queue, SLA, what comes first, blind second looks, the blind sample of automatic decisions, overload.",
 			"duplicates":    "Compare with other subjects of the tenant: document_number and face, over a window, with at most max faces. Off without it.",
 			"step_up":       "What is asked for in addition when risk signals say so.",
 		})

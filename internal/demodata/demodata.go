@@ -44,6 +44,7 @@ type Summary struct {
 	States     map[session.State]int `json:"states"`
 	Votes      int                   `json:"votes"`
 	Overrides  int                   `json:"overrides"`
+	Checks     int                   `json:"blind_checks"`
 	Deliveries int                   `json:"deliveries"`
 	GivenUp    int                   `json:"given_up"`
 	Resubmits  int                   `json:"resubmissions"`

@@ -75,6 +75,10 @@ func (l *life) run(yield func(time.Time) bool) {
 		if l.ses.State == session.PendingReview && !l.review() {
 			return
 		}
+		if (l.ses.State == session.Approved || l.ses.State == session.Rejected) && l.ses.Decision.By == session.Worker {
+			l.check()
+			return
+		}
 		if l.ses.State != session.NeedsResubmission {
 			return
 		}

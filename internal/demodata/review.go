@@ -1,6 +1,7 @@
 package demodata
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -51,6 +52,30 @@ func (l *life) review() bool {
 		}
 	}
 	return false // nobody is left: it waits
+}
+
+// check plays the person who judges a case that was drawn for the blind sample.
+func (l *life) check() {
+	if !l.wait(l.between(30*time.Minute, 60*time.Hour)) {
+		return // the drawn cases of the last days wait to be judged
+	}
+	rev := l.w.reviewers[l.r.IntN(len(l.w.reviewers))]
+	_, err := l.w.store.TakeSample(l.w.ctx, rev.id, l.ses.ID, 15*time.Minute)
+	if errors.Is(err, session.ErrNotFound) {
+		return // not drawn
+	}
+	if l.err = err; err != nil || !l.wait(l.between(30*time.Second, 9*time.Minute)) {
+		return
+	}
+	v := session.Vote{Session: l.ses.ID, Account: rev.id}
+	d, _ := l.verdict(rev, nil)
+	v.Outcome, v.Codes = d.Outcome, d.Codes
+	if l.p.expired {
+		v.Outcome, v.Codes = policy.Rejected, []policy.Code{"document.expired"}
+	}
+	if _, l.err = l.w.store.JudgeSample(l.w.ctx, v); l.err == nil {
+		l.w.sum.Checks++
+	}
 }
 
 // verdict is what a reviewer says: mostly the truth.

@@ -1,59 +1,89 @@
 package console_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/proofline/proofline/access"
+	"github.com/proofline/proofline/api"
+	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
 )
 
-func TestWhoMayJudgeACaseBlindLearnsNowhereThatItWasJudged(t *testing.T) {
-	o := newOffice(t, 0)
-	service, client := session.Actor{Role: session.Service, ID: "key_1"}, session.Actor{Role: session.Client, ID: "tok_1"}
-	p := o.active()
-	ses, err := o.store.Create(ctx, session.New{Tenant: "default", PolicyName: p.Name, PolicyVersion: p.Version, PolicyHash: p.Hash(), Actor: service})
+// decided has the machine decide a case by itself, drawn for a blind check.
+func (o *office) decided(outcome policy.Outcome) string {
+	o.t.Helper()
+	_, secret, err := o.store.CreateAPIKey(ctx, cli, "acme", "test", api.Scopes(), 0)
 	if err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
 	}
-	decision := policy.Decision{Outcome: policy.PendingReview, Codes: []policy.Code{"biometric.match_uncertain"}, Policy: p.Name, PolicyVersion: p.Version, PolicyHash: p.Hash()}
-	refer := session.Decided(session.Actor{Role: session.Worker, ID: "w"}, 1, decision)
-	refer.Triage = &policy.Triage{Queue: "default", SLA: time.Hour, BusySLA: time.Hour, Second: 1}
-	for _, ev := range []session.Event{
-		{Kind: session.ConsentGiven, Actor: client, Consent: &session.Consent{TextHash: "h", Scope: []string{"document"}}},
-		{Kind: session.Submit, Actor: client}, refer,
-	} {
-		if _, err := o.store.Apply(ctx, ses.ID, session.AnyVersion, ev, nil); err != nil {
-			t.Fatal(ev.Kind, err)
+	o.service = client.NewService(o.url, secret, nil)
+	made, err := o.service.CreateSession(ctx, client.NewSession{DocumentType: "passport"}, "")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	c := client.NewCapture(o.url, made.ClientToken, nil)
+	if _, err := c.GiveConsent(ctx, "1", "en"); err != nil {
+		o.t.Fatal(err)
+	}
+	for kind, b := range jpegs {
+		if _, err := c.Upload(ctx, kind, "passport", b, "image/jpeg"); err != nil {
+			o.t.Fatal(err)
 		}
 	}
-	first := o.account("vera.example", access.Reviewer)
-	o.account("max.example", access.Reviewer, access.Auditor)
-	o.account("audrey.example", access.Auditor)
-	if _, _, err := o.store.ClaimReview(ctx, first.ID, ses.ID, time.Hour); err != nil {
-		t.Fatal(err)
+	if _, err := c.Submit(ctx); err != nil {
+		o.t.Fatal(err)
 	}
-	decision.Outcome = policy.Rejected
-	if _, settled, err := o.store.CastVote(ctx, session.Ballot{Vote: session.Vote{Session: ses.ID, Account: first.ID, Outcome: policy.Rejected, Codes: decision.Codes}, Version: session.AnyVersion, Decision: decision, Quorum: 1}); err != nil || settled {
-		t.Fatal(settled, err)
+	id := made.Session.ID
+	if _, err := o.store.PutStage(ctx, session.StageResult{Session: id, Attempt: 1, Stage: "face", InputHash: "h",
+		Body: []byte(`{"findings":[{"stage":"face","subject":"case","measures":[{"name":"face.similarity","value":0.6125}]}]}`)}); err != nil {
+		o.t.Fatal(err)
 	}
-	seen := func(who, path string) bool {
-		b := o.browser()
-		b.enter(who)
-		resp, page := b.send("GET", path, nil)
-		if resp.StatusCode != 200 || !strings.Contains(page, "created the session") {
-			t.Fatalf("%s on %s: %d %s", who, path, resp.StatusCode, page)
-		}
-		return strings.Contains(page, "verdict")
+	d := policy.Decision{Outcome: outcome, Codes: []policy.Code{}, Reasons: []policy.Reason{}, Policy: "default", PolicyHash: o.active().Hash(), Attempt: 1}
+	ev := session.Decided(session.Actor{Role: session.Worker, ID: "w"}, 1, d)
+	ev.Triage = &policy.Triage{Queue: "default", Sample: 1, Within: time.Hour}
+	if _, err := o.store.Apply(ctx, id, session.AnyVersion, ev, nil); err != nil {
+		o.t.Fatal(err)
 	}
-	for _, path := range []string{"/console/sessions/" + ses.ID, "/console/audit?session=" + ses.ID} {
-		if seen("max.example", path) {
-			t.Errorf("%s tells a reviewer that the case was judged", path)
+	return id
+}
+
+func TestABlindCheckShowsNothingOfWhatWasDecided(t *testing.T) {
+	o := newOffice(t, 0)
+	vera := o.account("vera", access.Reviewer, access.Operator)
+	id := o.decided(policy.Approved)
+	b := o.browser()
+	b.enter("vera")
+	get := func(path string) string { _, text := b.send("GET", path, nil); return text }
+	if body := get("/console/reviews"); !strings.Contains(body, "1 decided case waits for a blind check") {
+		t.Error("the queue does not tell of the sample")
+	}
+	_, page := b.send("POST", "/console/reviews/blind/next", url.Values{})
+	if !strings.Contains(page, "Blind check") || !strings.Contains(page, "2 pictures") {
+		t.Fatalf("%.300s", page)
+	}
+	for _, leak := range []string{">approved<", "similarity", "scores against", "0.61", "default 4"} {
+		if strings.Contains(strings.ToLower(page), leak) {
+			t.Errorf("the page says %q", leak)
 		}
-		if !seen("audrey.example", path) {
-			t.Errorf("%s keeps it from an auditor who does not review", path)
+	}
+	for _, other := range []string{"/console/reviews/" + id, "/console/sessions/" + id} {
+		if body := get(other); !strings.Contains(body, "without knowing what was decided") || strings.Contains(body, "In short") {
+			t.Errorf("%s shows the case to who judges it", other)
 		}
+	}
+	b.send("POST", "/console/reviews/blind/"+id+"/decision", url.Values{"outcome": {"rejected"}, "codes-rejected": {"biometric.face_mismatch"}})
+	p, err := o.store.Sample(ctx, id)
+	if err != nil || !p.Disagrees() || p.Account != vera.ID {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if ses, err := o.store.Get(ctx, id); err != nil || ses.State != session.Approved {
+		t.Errorf("%+v, %v", ses, err)
+	}
+	if body := get("/console/checks"); !strings.Contains(body, "Portrait and selfie show different people") {
+		t.Error("the disagreement is not listed")
 	}
 }

@@ -111,7 +111,7 @@ func New(c Config) *Console {
 		c.Now = time.Now
 	}
 	x := &Console{c: c, pages: map[string]*template.Template{}, static: map[string]static{}}
-	for _, name := range []string{"login", "account", "reviews", "review", "grants", "message", "overview", "sessions", "session", "thresholds",
+	for _, name := range []string{"login", "account", "reviews", "review", "blind", "checks", "grants", "message", "overview", "sessions", "session", "thresholds",
 		"policies", "policy", "policyedit", "policychange", "retention", "audit", "webhooks", "queues", "models", "users"} {
 		// The files are compiled in and covered by tests.
 		x.pages[name] = template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
@@ -154,6 +154,12 @@ func (x *Console) Pages() []api.Page {
 		page("POST", "/reviews/{id}/decision", access.ReviewDecide, x.decide),
 		page("POST", "/reviews/{id}/grant", access.EvidenceAsk, x.ask),
 
+		page("POST", "/reviews/blind/next", access.ReviewDecide, x.nextBlind),
+		page("GET", "/reviews/blind/{id}", access.ReviewDecide, x.blindCase),
+		page("POST", "/reviews/blind/{id}/release", access.ReviewDecide, x.releaseBlind),
+		page("POST", "/reviews/blind/{id}/decision", access.ReviewDecide, x.judgeBlind),
+		page("POST", "/reviews/blind/{id}/grant", access.EvidenceAsk, x.askBlind),
+
 		page("GET", "/grants", access.EvidenceApprove, x.grants),
 		page("POST", "/grants/{grant}", access.EvidenceApprove, x.changeGrant),
 	}
@@ -190,6 +196,7 @@ func (x *Console) Pages() []api.Page {
 	}
 	return append(pages,
 		page("GET", "/thresholds", access.PolicyRead, x.thresholds),
+		page("GET", "/checks", access.PolicyRead, x.checks),
 		page("GET", "/policies", access.PolicyRead, x.policies),
 		page("GET", "/policies/diff", access.PolicyRead, x.policyDiff),
 		page("GET", "/policies/{hash}", access.PolicyRead, x.policyText),

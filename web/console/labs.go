@@ -24,6 +24,9 @@ type lab struct {
 	*calibrate.Lab
 	cases             []session.CaseScore // oldest first
 	genuine, impostor []float64           // known ones, sorted
+	sampled           int                 // known by the blind sample
+	waits             int                 // drawn for it, not judged
+	stands            float64             // how many cases a sampled one stands for, on average
 	at                time.Time
 }
 
@@ -48,16 +51,25 @@ func (x *Console) lab(ctx context.Context, measure string, w window) (*lab, erro
 		return nil, err
 	}
 	l = &lab{cases: cases, at: now}
-	past := make([]calibrate.PastScore, len(cases))
+	past, chance := make([]calibrate.PastScore, len(cases)), chances(cases)
 	for i, c := range cases {
-		// A person sees a case because the policy sent it there, always.
-		past[i] = calibrate.PastScore{Score: c.Score, Known: c.Known, Genuine: c.Genuine, Chance: 1}
+		past[i] = calibrate.PastScore{Score: c.Score, Known: c.Known, Genuine: c.Genuine, Chance: chance[i]}
+		if c.Drawn > 0 && !c.Judged {
+			l.waits++
+		}
+		if c.Known && c.Drawn > 0 {
+			l.sampled++
+			l.stands += 1 / chance[i]
+		}
 		switch {
 		case c.Known && c.Genuine:
 			l.genuine = append(l.genuine, c.Score)
 		case c.Known:
 			l.impostor = append(l.impostor, c.Score)
 		}
+	}
+	if l.sampled > 0 {
+		l.stands /= float64(l.sampled)
 	}
 	slices.Sort(l.genuine)
 	slices.Sort(l.impostor)
@@ -71,6 +83,35 @@ func (x *Console) lab(ctx context.Context, measure string, w window) (*lab, erro
 	}
 	x.labs.known[k] = l
 	return l, nil
+}
+
+// chances says of each case with what chance a person has judged one like it. What
+// the policy sends to people they see always. Of what it decides by itself they
+// see the sampled share, less what is not judged yet; kinds are told apart by the
+// outcome and by the share that they were drawn with.
+func chances(cases []session.CaseScore) []float64 {
+	type kind struct {
+		machine policy.Outcome
+		drawn   float64
+	}
+	drawn, judged := map[kind]int{}, map[kind]int{}
+	for _, c := range cases {
+		if c.Drawn > 0 {
+			k := kind{c.Automatic, c.Drawn}
+			if drawn[k]++; c.Judged {
+				judged[k]++
+			}
+		}
+	}
+	out := make([]float64, len(cases))
+	for i, c := range cases {
+		out[i] = 1
+		if c.Drawn > 0 {
+			k := kind{c.Automatic, c.Drawn}
+			out[i] = calibrate.Response(c.Drawn, drawn[k], judged[k])
+		}
+	}
+	return out
 }
 
 // rule is a threshold of the policy on a measure.
@@ -148,15 +189,15 @@ func (l *lab) flips(from, to calibrate.Band, limit int) []flip {
 // grid is what the page's script needs to answer without asking: how many cases
 // lie below each step of the slider.
 type grid struct {
-	Low      float64 `json:"low"`
-	High     float64 `json:"high"`
-	All      []int   `json:"all"`
-	Genuine  []int   `json:"genuine"`
-	Impostor []int   `json:"impostor"`
-	Cases    int     `json:"cases"`
-	// Genuines and Impostors are how many there are.
-	Genuines  int `json:"genuines"`
-	Impostors int `json:"impostors"`
+	Low      float64   `json:"low"`
+	High     float64   `json:"high"`
+	All      []int     `json:"all"`
+	Genuine  []float64 `json:"genuine"` // weights
+	Impostor []float64 `json:"impostor"`
+	Cases    int       `json:"cases"`
+	// Genuines and Impostors are how many cases the known ones stand for.
+	Genuines  float64 `json:"genuines"`
+	Impostors float64 `json:"impostors"`
 	// From is the policy's band, and Below how many cases lie below its bounds,
 	// which need not be on a step.
 	From  calibrate.Band `json:"from"`
@@ -164,7 +205,9 @@ type grid struct {
 }
 
 func (l *lab) grid(low, high, step float64, from calibrate.Band) grid {
-	g := grid{Low: low, High: high, Cases: len(l.cases), Genuines: len(l.genuine), Impostors: len(l.impostor), From: from}
+	g := grid{Low: low, High: high, Cases: len(l.cases), From: from}
+	fmr, fnmr := l.Rates(low)
+	g.Impostors, g.Genuines = tenth(fmr.Total), tenth(fnmr.Total)
 	all := make([]float64, len(l.cases))
 	for i, c := range l.cases {
 		all[i] = c.Score
@@ -175,11 +218,15 @@ func (l *lab) grid(low, high, step float64, from calibrate.Band) grid {
 	for i := range int(math.Round((high-low)/step)) + 1 {
 		t := onStep(low+float64(i)*step, step)
 		g.All = append(g.All, below(all, t))
-		g.Genuine = append(g.Genuine, below(l.genuine, t))
-		g.Impostor = append(g.Impostor, below(l.impostor, t))
+		fmr, fnmr := l.Rates(t)
+		g.Genuine = append(g.Genuine, tenth(fnmr.Errors))
+		g.Impostor = append(g.Impostor, tenth(fmr.Total-fmr.Errors))
 	}
 	return g
 }
+
+// tenth keeps the page small.
+func tenth(v float64) float64 { return math.Round(v*10) / 10 }
 
 // onStep is the value of the slider's step nearest to v, as the form sends it.
 func onStep(v, step float64) float64 {

@@ -33,6 +33,7 @@ var navigation = []navGroup{
 	}},
 	{"Rules", []navItem{
 		{"Thresholds", Path + "/thresholds", false, access.PolicyRead, ruled},
+		{"Blind checks", Path + "/checks", false, access.PolicyRead, ruled},
 		{"Policies", Path + "/policies", false, access.PolicyRead, ruled},
 	}},
 	{"Assurance", []navItem{

@@ -152,7 +152,7 @@ func (o *office) pagesOf() [][2]string {
 		{"overview", "/console/overview?window=30d"}, {"sessions", "/console/sessions"},
 		{"thresholds", "/console/thresholds?window=30d&reject=0.250&approve=0.450"},
 		{"policies", "/console/policies"}, {"policy", "/console/policies/" + o.active().Hash()}, {"policy-edit", "/console/policies/edit"},
-		{"retention", "/console/retention"}, {"audit", "/console/audit"}, {"webhooks", "/console/webhooks"},
+		{"checks", "/console/checks"}, {"retention", "/console/retention"}, {"audit", "/console/audit"}, {"webhooks", "/console/webhooks"},
 		{"queues", "/console/queues"}, {"models", "/console/models"}, {"users", "/console/users"},
 	}
 	if len(list.Sessions) > 0 {

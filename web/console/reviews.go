@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,6 +25,8 @@ type queueData struct {
 	Next  string
 	Free  bool
 	Late  int
+	// Blind is how many sampled cases wait to be judged.
+	Blind, BlindLate int64
 }
 
 func (x *Console) reviews(w http.ResponseWriter, r *http.Request) {
@@ -36,6 +39,10 @@ func (x *Console) reviews(w http.ResponseWriter, r *http.Request) {
 	var err error
 	d.Items, d.Next, err = x.c.Desk.Queue(r.Context(), session.ReviewFilter{Free: d.Free, Account: d.Me, After: after, Limit: 50}, "")
 	if err != nil {
+		x.fail(w, r, Path, err)
+		return
+	}
+	if d.Blind, d.BlindLate, err = x.c.Desk.BlindWork(r.Context()); err != nil {
 		x.fail(w, r, Path, err)
 		return
 	}
@@ -94,6 +101,9 @@ type cellValue struct {
 
 func (x *Console) review(w http.ResponseWriter, r *http.Request) {
 	s, id := api.StaffOf(r.Context()), chi.URLParam(r, "id")
+	if x.judging(w, r, id) {
+		return
+	}
 	c, err := x.c.Desk.Case(r.Context(), s.Account.ID, id)
 	if err != nil {
 		x.fail(w, r, Path+"/reviews", err)
@@ -211,12 +221,29 @@ func compare(fields []review.Value) (columns []string, table []comparison) {
 
 func me(r *http.Request) string { return api.StaffOf(r.Context()).Account.ID }
 
-// nextReview takes the oldest case that is free.
+// nextReview takes the case whose turn it is: of the queue, or of the blind sample
+// when that one is due first.
 func (x *Console) nextReview(w http.ResponseWriter, r *http.Request) {
 	items, _, err := x.c.Desk.Queue(r.Context(), session.ReviewFilter{Free: true, Account: me(r), Limit: 20}, "")
 	if err != nil {
 		x.fail(w, r, Path+"/reviews", err)
 		return
+	}
+	due, err := x.c.Desk.BlindDue(r.Context())
+	if err != nil {
+		x.fail(w, r, Path+"/reviews", err)
+		return
+	}
+	if !due.IsZero() && (len(items) == 0 || due.Before(items[0].Due)) {
+		p, err := x.c.Desk.TakeBlind(r.Context(), me(r))
+		if err == nil {
+			to(w, r, Path+"/reviews/blind/"+p.Session, "")
+			return
+		}
+		if !errors.Is(err, session.ErrNotFound) {
+			x.fail(w, r, Path+"/reviews", err)
+			return
+		}
 	}
 	for _, i := range items {
 		id := i.Session.ID

@@ -92,6 +92,9 @@ func (x *Console) session(w http.ResponseWriter, r *http.Request) {
 		x.fail(w, r, Path+"/sessions", session.ErrNotFound)
 		return
 	}
+	if x.judging(w, r, id) {
+		return
+	}
 	s := api.StaffOf(r.Context())
 	find := x.c.Rules.Under
 	f, err := casefile.Load(r.Context(), x.c.Store, find, id, x.c.Now())
@@ -140,7 +143,9 @@ func (x *Console) hidden(r *http.Request) (func(audit.Entry) bool, error) {
 		return func(audit.Entry) bool { return false }, nil
 	}
 	blind, err := x.c.Store.BlindReviews(r.Context())
-	return func(e audit.Entry) bool { return blind[e.Session] && strings.HasPrefix(e.Action, "review.") }, err
+	return func(e audit.Entry) bool {
+		return strings.HasPrefix(e.Action, "sample.") || blind[e.Session] && strings.HasPrefix(e.Action, "review.")
+	}, err
 }
 
 // sessionPath is the session that a form is about.

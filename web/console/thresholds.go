@@ -22,6 +22,8 @@ type thresholdsData struct {
 	Rules    []rule
 
 	Cases, Genuine, Impostor int
+	Sampled, Waits           int     // of the judged ones, by the blind sample; drawn and not judged yet
+	Stands                   float64 // how many cases a sampled one stands for
 	Low, High, Step          float64
 	From, To                 calibrate.Band
 	Was, Would               calibrate.Effect
@@ -71,6 +73,7 @@ func (x *Console) thresholds(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.Cases, d.Genuine, d.Impostor, d.CapReached = len(l.cases), len(l.genuine), len(l.impostor), len(l.cases) == maxLabCases
+	d.Sampled, d.Waits, d.Stands = l.sampled, l.waits, l.stands
 	d.span(l)
 	d.From = bandOf(d.Rules, d.Low)
 	d.To = d.From
@@ -206,17 +209,12 @@ func (l *lab) det(from, to float64) *det {
 	if len(l.impostor) > 3000 || len(l.genuine) > 3000 {
 		axis.low = 1e-4
 	}
-	rates := func(t float64) (fmr, fnmr calibrate.Rate) {
-		i, _ := slices.BinarySearch(l.impostor, t)
-		g, _ := slices.BinarySearch(l.genuine, t)
-		return calibrate.Rate{Errors: len(l.impostor) - i, Trials: len(l.impostor)}, calibrate.Rate{Errors: g, Trials: len(l.genuine)}
-	}
 	var line, upper, lower [][2]float64
 	all := slices.Concat(l.genuine, l.impostor)
 	slices.Sort(all)
 	const points = 120
 	for i := range points + 1 {
-		fmr, fnmr := rates(all[i*(len(all)-1)/points])
+		fmr, fnmr := l.Rates(all[i*(len(all)-1)/points])
 		ci := fnmr.Wilson()
 		x := p.x(axis.part(fmr.Value()))
 		line = append(line, [2]float64{x, p.y(axis.part(fnmr.Value()))})
@@ -230,13 +228,19 @@ func (l *lab) det(from, to float64) *det {
 		d.YTicks = append(d.YTicks, tick{p.y(t.At), t.Text})
 	}
 	at := func(t float64) [2]float64 {
-		fmr, fnmr := rates(t)
+		fmr, fnmr := l.Rates(t)
 		return [2]float64{p.x(axis.part(fmr.Value())), p.y(axis.part(fnmr.Value()))}
 	}
 	d.From, d.To = at(from), at(to)
-	fmr, fnmr := rates(to)
-	d.Words = fmt.Sprintf("At %.4g: false matches %s, false non-matches %s.", to, fmr, fnmr)
+	fmr, fnmr := l.Rates(to)
+	d.Words = fmt.Sprintf("At %.4g: false matches %s, false non-matches %s.", to, rateWords(fmr), rateWords(fnmr))
 	return d
+}
+
+// rateWords is a rate with its interval.
+func rateWords(r calibrate.WeightedRate) string {
+	ci := r.Wilson()
+	return fmt.Sprintf("%s (95 %% %s to %s)", percent(r.Value()), percent(ci.Low), percent(ci.High))
 }
 
 // adviseRounds is how often the bootstrap draws; fewer for many cases, whose

@@ -29,6 +29,8 @@ var said = map[string]message{
 	"released":      {"The case is back in the queue.", false},
 	"decided":       {"Decided. The relying service is told.", false},
 	"voted":         {"Recorded. Another reviewer has to agree.", false},
+	"checked":       {"Recorded. The case stays as it was decided.", false},
+	"blind":         {"You are judging this case without knowing what was decided. Finish that first.", true},
 	"empty":         {"No case is waiting that you can take.", false},
 	"password":      {"The password is changed. Log in with the new one.", false},
 	"authenticator": {"From now on the login asks for a code of your app.", false},
