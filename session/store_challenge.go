@@ -193,7 +193,8 @@ func (s *Store) ChallengesLeft(ctx context.Context, session string, attempt int)
 }
 
 // ChooseAssistance records that the person takes another way than a challenge: a
-// person looks at the case. A challenge that is answered later counts instead.
+// person looks at the case. A challenge that is answered later counts instead, until
+// it is chosen again. Chosen twice in one attempt it changes nothing.
 // ErrConflict when the session does not wait for the person.
 func (s *Store) ChooseAssistance(ctx context.Context, by Actor, session string) error {
 	return s.write(ctx, "choose assistance", func(tx *Tx) error {
@@ -203,6 +204,14 @@ func (s *Store) ChooseAssistance(ctx context.Context, by Actor, session string) 
 		}
 		if !ses.waits(tx.Now) {
 			return ErrConflict
+		}
+		var chosen, answered int64
+		if err := tx.row(`SELECT COALESCE((SELECT MAX(at) FROM assisted WHERE session = ? AND attempt = ?), 0),
+			COALESCE((SELECT MAX(answered_at) FROM challenges WHERE session = ?), 0)`, session, ses.Attempt, session).Scan(&chosen, &answered); err != nil {
+			return err
+		}
+		if chosen != 0 && chosen >= answered {
+			return nil // said before: who says it for ever would fill the log
 		}
 		tx.Audit(audit.Entry{Actor: by.String(), Action: "challenge.assistance", Session: ses.ID, Tenant: ses.Tenant, Attempt: ses.Attempt, Correlation: ses.CorrelationID})
 		_, err = tx.exec("INSERT INTO assisted (session, attempt, at) VALUES (?, ?, ?) ON CONFLICT (session) DO UPDATE SET attempt = excluded.attempt, at = excluded.at",

@@ -108,26 +108,40 @@ func TestAnAnswerIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 	})
 }
 
-func TestAssistanceIsKnownAndAudited(t *testing.T) {
+func TestAssistanceIsKnownAndAuditedOnceUntilAChallengeIsAnswered(t *testing.T) {
 	each(t, func(t *testing.T, s *Store, c *testClock) {
 		ses := capturing(t, s)
 		if at, err := s.Assisted(ctx, ses.ID); err != nil || !at.IsZero() {
 			t.Error(at, err)
 		}
-		for range 2 {
-			ok(t, s.ChooseAssistance(ctx, client, ses.ID))
-		}
-		if yes, err := s.Assisted(ctx, ses.ID); err != nil || !yes.Equal(c.Now()) {
-			t.Error(yes, err)
-		}
-		n := 0
-		for _, e := range must[[]audit.Entry](t)(s.Timeline(ctx, ses.ID)) {
-			if e.Action == "challenge.assistance" {
-				n++
+		choose := func(want int) {
+			t.Helper()
+			for range 3 {
+				c.add(time.Second)
+				ok(t, s.ChooseAssistance(ctx, client, ses.ID))
+			}
+			n := 0
+			for _, e := range must[[]audit.Entry](t)(s.Timeline(ctx, ses.ID)) {
+				if e.Action == "challenge.assistance" {
+					n++
+				}
+			}
+			if n != want {
+				t.Errorf("%d entries, want %d", n, want)
 			}
 		}
-		if n != 2 {
-			t.Errorf("%d entries", n)
+		first := c.Now().Add(time.Second)
+		choose(1)
+		if at, err := s.Assisted(ctx, ses.ID); err != nil || !at.Equal(first) {
+			t.Error(at, err)
+		}
+		_, nonce, err := s.IssueChallenge(ctx, client, ses.ID, someSteps, nil, time.Minute)
+		ok(t, err)
+		must[Challenge](t)(s.AnswerChallenge(ctx, client, ses.ID, nonce, strings.Repeat("ab", 32)))
+		again := c.Now().Add(time.Second)
+		choose(2)
+		if at, err := s.Assisted(ctx, ses.ID); err != nil || !at.Equal(again) {
+			t.Error(at, err)
 		}
 		if err := s.ChooseAssistance(ctx, client, must[*Session](t)(s.Create(ctx, newSession())).ID); !errors.Is(err, ErrConflict) {
 			t.Errorf("before consent: %v", err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/storage"
 )
 
@@ -80,6 +81,59 @@ func TestATenantHasOneKeyAndARotationKnowsIt(t *testing.T) {
 		ok(t, s.ReplaceSecret(ctx, all[0], []byte("sealed anew")))
 		if b := must[[]byte](t)(s.TenantKey(ctx, "acme", seal)); string(b) != "sealed anew" {
 			t.Errorf("%q", b)
+		}
+	})
+}
+
+func TestWhoWithdrawsIsComparedWithNobodyAlsoUnderALegalHold(t *testing.T) {
+	each(t, func(t *testing.T, s *Store, c *testClock) {
+		for way, end := range map[string]func(ses *Session){
+			"while the case is open": func(ses *Session) {
+				must[*Session](t)(s.Apply(ctx, ses.ID, AnyVersion, Event{Kind: ConsentWithdrawn, Actor: client}, nil))
+			},
+			"after it ended": func(ses *Session) {
+				must[*Session](t)(s.Apply(ctx, ses.ID, AnyVersion, Decided(Actor{Reviewer, "rev"}, 0, decision(policy.Approved)), nil))
+				ok(t, s.RequestErasure(ctx, ses.ID, client, WithdrawnReason))
+			},
+			"by asking for an erasure that is refused": func(ses *Session) {
+				wantErr(t, s.RequestErasure(ctx, ses.ID, service, "gdpr_request"), ErrHeld)
+			},
+		} {
+			ses := toReview(t, s)
+			must[Hold](t)(s.PlaceHold(ctx, operatorActor, ses.ID, "litigation", ""))
+			number := Mark{Session: ses.ID, Kind: NumberMark, Tenant: ses.Tenant, Subject: ses.SubjectOf(), Mark: "h1", Expires: c.Now().Add(48 * time.Hour)}
+			face := Mark{Session: ses.ID, Kind: FaceMark, Tenant: ses.Tenant, Subject: ses.SubjectOf(), Object: "obj_1", Expires: number.Expires}
+			known := func() (int, int) {
+				n, _, err := s.SameNumber(ctx, Mark{Session: "ses_x", Kind: NumberMark, Tenant: ses.Tenant, Subject: "x", Mark: "h1"}, time.Time{})
+				ok(t, err)
+				return n, len(must[[]Mark](t)(s.FaceMarks(ctx, ses.Tenant, "x", time.Time{}, 9)))
+			}
+			ok(t, s.PutMark(ctx, number))
+			ok(t, s.PutMark(ctx, face))
+			x := Screening{Session: ses.ID, List: "pep", Result: "clear", Provider: MatcherProvider, Reference: "m-1", Subject: "who"}
+			_, _, err := s.PutScreening(ctx, Actor{Worker, "w"}, x)
+			ok(t, err)
+			if n, f := known(); n != 1 || f != 1 {
+				t.Fatalf("%s: %d numbers and %d faces are compared before", way, n, f)
+			}
+			end(ses)
+			if n, f := known(); n+f != 0 {
+				t.Errorf("%s: %d numbers and %d faces are compared", way, n, f)
+			}
+			if xs := must[[]Screening](t)(s.Screenings(ctx, ses.ID)); len(xs) != 1 || xs[0].Subject != "" {
+				t.Errorf("%s: %+v", way, xs)
+			}
+			if got := must[*Session](t)(s.Get(ctx, ses.ID)); got.Consent.WithdrawnAt.IsZero() {
+				continue
+			}
+			ok(t, s.PutMark(ctx, number)) // a worker that was late
+			ok(t, s.PutMark(ctx, face))
+			x.Reference = "m-2"
+			late, _, err := s.PutScreening(ctx, Actor{Worker, "w"}, x)
+			ok(t, err)
+			if n, f := known(); n+f != 0 || late.Subject != "" {
+				t.Errorf("%s: a late worker brought back %d numbers, %d faces, %q", way, n, f, late.Subject)
+			}
 		}
 	})
 }
