@@ -48,13 +48,14 @@ const (
 	OddTooMany    = "too_many_elements"  // suspicious
 	OddIssuer     = "issuer_unknown"     // a number that AAMVA has not assigned
 	OddRegion     = "issuer_mismatch"    // jurisdiction or country are not the issuer's: suspicious
+	OddAge        = "age_threshold"      // the days of turning 18, 19 or 21 are not those of the date of birth: suspicious
 	OddPercent    = "format_directives"  // "%s", "${": nothing that a card says: suspicious
 )
 
 // Suspicious reports whether the deviation is one that only a made-up or broken
 // payload has.
 func (o Oddity) Suspicious() bool {
-	return slices.Contains([]string{OddDuplicate, OddOversized, OddControl, OddEncoding, OddDate, OddTooMany, OddRegion, OddPercent}, o.Code)
+	return slices.Contains([]string{OddDuplicate, OddOversized, OddControl, OddEncoding, OddDate, OddTooMany, OddRegion, OddAge, OddPercent}, o.Code)
 }
 
 // ErrNotAAMVA is returned for content of another kind.
@@ -174,6 +175,7 @@ func (l *Licence) check() {
 			}
 		}
 	}
+	l.checkAges()
 	issuer, ok := Issuer(l.Issuer)
 	switch {
 	case !ok:

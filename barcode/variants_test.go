@@ -288,3 +288,35 @@ func TestElementsWithoutSeparatorsAreSplitAndMarked(t *testing.T) {
 		t.Errorf("oddities %v", l.Oddities)
 	}
 }
+
+func TestAgeThresholdsMustFitTheDateOfBirth(t *testing.T) {
+	for _, c := range []struct {
+		birth, of18, of21 string
+		odd               []string
+	}{
+		{"02291988", "02282006", "02282009", nil}, // a day early, on 28 February
+		{"02291988", "03012006", "03012009", nil},
+		{"06061990", "06062008", "06062011", nil},
+		{"06061990", "06062008", "06062009", []string{"DDJ"}},
+		{"06061986", "06062008", "06062011", []string{"DDH", "DDJ"}}, // the birth was altered alone
+		{"06061990", "00000000", "", nil},
+		{"NONE", "06062008", "", nil},
+	} {
+		l, err := ParseAAMVA([]byte("@\n\x1e\rANSI 636000100002DL00410278DLDAQT64235789\nDBB" + c.birth + "\nDDH" + c.of18 + "\nDDJ" + c.of21 + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var odd []string
+		for _, o := range l.Oddities {
+			if o.Code == OddAge {
+				odd = append(odd, o.Element)
+				if !o.Suspicious() {
+					t.Error("not suspicious")
+				}
+			}
+		}
+		if !slices.Equal(odd, c.odd) {
+			t.Errorf("%+v: %v", c, odd)
+		}
+	}
+}

@@ -115,6 +115,41 @@ func (r *run) checkKind(f *policy.Finding) {
 	}
 }
 
+// persons are the codes of 9303-3 section 5 that stand for who holds a document,
+// not for who issues it: the stateless, refugees and others.
+var persons = []string{"XXA", "XXB", "XXC", "XXX"}
+
+// organisations have codes of 9303-3 section 5 and issue laissez-passer, which
+// are passports (TD3), but neither identity cards nor licences.
+var organisations = []string{"EUE", "UNO", "UNA", "XBA", "XIM", "XCC", "XCE", "XCO", "XEC", "XES", "XMP", "XPO", "XDC"}
+
+// checkIssuer holds the issuing state against the kind of document: whether
+// there can be one of this kind. The letters are of no check digit, so that a
+// person looks.
+func (r *run) checkIssuer(f *policy.Finding) {
+	if r.zone == nil || !r.zone.Valid {
+		return
+	}
+	issuer, nationality := "", ""
+	for _, x := range r.fields {
+		if x.Source == "mrz" && x.Confidence >= sureDifference {
+			switch x.Name {
+			case "issuing_state":
+				issuer = strings.Trim(x.Value, "<")
+			case "nationality":
+				nationality = strings.Trim(x.Value, "<")
+			}
+		}
+	}
+	card := slices.Contains(kindOfZone(r.zone).Types, "id_card") || r.zone.DocumentType == "driving_licence"
+	// Residence permits are of those who are not nationals (9303-5 section 4.2.2
+	// leaves the letter R to the state; Regulation (EC) 1030/2002, article 1).
+	own := issuer != "" && issuer == nationality && otherCard(r.zone, "id_card")
+	if slices.Contains(persons, issuer) || card && slices.Contains(organisations, issuer) || own {
+		f.Assert("document.type_unconfirmed", "issuing_state")
+	}
+}
+
 // frontOfCard: the document has the shape of a card and nowhere a zone. A
 // passport's data page has one (9303-4 section 3.1.1), the front of most cards
 // has none.

@@ -160,3 +160,40 @@ func TestPoliciesCanNameEveryKindOfDocument(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoCanNotIssueADocumentOfAKindIsNotTakenForItsIssuer(t *testing.T) {
+	for _, c := range []struct {
+		what, issuer, nationality string
+		zone                      zone
+		want                      bool
+	}{
+		{"a state's passport", "FRA", "FRA", zone{Format: "TD3", DocumentType: "passport"}, false},
+		{"a refugee's travel document", "FRA", "XXB", zone{Format: "TD3", DocumentType: "passport"}, false},
+		{"a passport that refugees issue", "XXB", "XXB", zone{Format: "TD3", DocumentType: "passport"}, true},
+		{"a laissez-passer of the United Nations", "UNO", "FRA", zone{Format: "TD3", DocumentType: "passport"}, false},
+		{"an identity card of the United Nations", "UNO", "FRA", zone{Format: "TD1", DocumentType: "identity_card"}, true},
+		{"a driving licence of the European Union", "EUE", "FRA", zone{Format: "SWISS_DRIVING_LICENSE", DocumentType: "driving_licence"}, true},
+		{"an identity card", "FRA", "FRA", zone{Format: "TD1", DocumentType: "identity_card", Lines: []string{"I<FRA"}}, false},
+		{"a residence permit", "FRA", "UTO", zone{Format: "TD1", DocumentType: "identity_card", Lines: []string{"IRFRA"}}, false},
+		{"a residence permit of a national", "FRA", "FRA", zone{Format: "TD1", DocumentType: "identity_card", Lines: []string{"IRFRA"}}, true},
+	} {
+		for _, sure := range []bool{true, false} {
+			confidence := 0.95
+			if !sure {
+				confidence = 0.5
+			}
+			r := sources(nil)
+			r.fields = []Field{{Name: "issuing_state", Value: c.issuer, Source: "mrz", Confidence: confidence}, {Name: "nationality", Value: c.nationality, Source: "mrz", Confidence: confidence}}
+			c.zone.Valid = true
+			r.zone = &c.zone
+			var f policy.Finding
+			r.checkDocument(&f)
+			got := slices.ContainsFunc(f.Assertions, func(a policy.Assertion) bool {
+				return a.Code == "document.type_unconfirmed" && a.Field == "issuing_state"
+			})
+			if got != (c.want && sure) {
+				t.Errorf("%s, read with %.2f: %v %+v", c.what, confidence, got, f.Assertions)
+			}
+		}
+	}
+}

@@ -269,6 +269,7 @@ func (r *run) checkIssue(f *policy.Finding, sources map[string]map[string]Field,
 // policy.
 func (r *run) checkDocument(f *policy.Finding) {
 	r.checkKind(f)
+	r.checkIssuer(f)
 	if j := r.c.Context.Jurisdiction; j != "" && r.cell.Match.Jurisdiction != j {
 		for _, c := range r.policy.Cells {
 			if c.Match.Jurisdiction != "" && c.Match.Jurisdiction != "*" {
