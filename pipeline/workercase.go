@@ -25,6 +25,9 @@ const (
 	// maxCrashes is how often a case may take its worker down with it before
 	// the stage that does it is left out and a person looks.
 	maxCrashes = 3
+	// maxScreened is how often a run begins again because a screening result came,
+	// before the case is put back.
+	maxScreened = 5
 )
 
 // verify runs a case to its decision. Nil means that the row needs nothing more
@@ -166,9 +169,22 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 	if c.Others, err = w.others(c.Context, ses, p); err != nil {
 		return err
 	}
-	if c.Screening, err = w.screening(ctx, ses.ID, row.Attempt); err != nil {
-		return err
+	// A screening result that is posted while the stages run is decided on, too:
+	// the stages that do not look at it keep their results.
+	for range maxScreened {
+		if c.Screening, err = w.screening(ctx, ses, row.Attempt); err != nil {
+			return err
+		}
+		if err = w.settle(ctx, row, lease, ses, p, c, objects); !errors.Is(err, errScreened) {
+			return err
+		}
 	}
+	return err
+}
+
+// settle runs the stages and decides.
+func (w *Worker) settle(ctx context.Context, row session.Outbox, lease session.Lease, ses *session.Session, p *policy.Policy, c Case, objects map[string]session.Evidence) error {
+	var err error
 	// Every claim that ended without putting the case back was a crash.
 	crashes := int(lease.Fence) - 1 - row.Tries
 	for fresh := range 2 {
@@ -188,7 +204,18 @@ func (w *Worker) run(ctx context.Context, row session.Outbox, lease session.Leas
 			return err
 		}
 		ev.Triage = new(j.r.cell.Triage(d))
-		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, w.shadows(j.r.input(), p))
+		watch := w.shadows(j.r.input(), p)
+		_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, func(tx *session.Tx) error {
+			if len(j.r.cell.Screening) > 0 {
+				if err := sameScreenings(tx, c.Screening.Known); err != nil {
+					return err
+				}
+			}
+			if watch == nil {
+				return nil
+			}
+			return watch(tx)
+		})
 		if errors.Is(err, session.ErrNoTransition) {
 			return nil // withdrawn or decided meanwhile; audited
 		}
