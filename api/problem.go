@@ -45,6 +45,7 @@ var kinds = map[string]struct {
 	client.CodeChallengeUnknown:     {409, "The frames answer no challenge of this session"},
 	client.CodeChallengeUsed:        {409, "The challenge was answered or replaced already"},
 	client.CodeChallengesSpent:      {409, "There are no more challenges in this attempt"},
+	client.CodeScreeningsFull:       {409, "The session has as many screening results as it may"},
 	client.CodeChallengeExpired:     {410, "The challenge has expired"},
 	client.CodeUploadOffset:         {409, "The upload stands at another offset"},
 	client.CodeUploadGone:           {410, "The upload has ended or expired"},
@@ -163,6 +164,8 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeTokenExpired, "Ask for a new link.")
 	case errors.Is(err, session.ErrTokenInvalid):
 		return newProblem(client.CodeUnauthorized, "")
+	case errors.Is(err, session.ErrScreeningsFull):
+		return newProblem(client.CodeScreeningsFull, "At most "+strconv.Itoa(session.MaxScreenings)+" can be posted.")
 	case errors.Is(err, session.ErrConflict):
 		return newProblem(client.CodeConflict, "The session was changed meanwhile. Read it again.")
 	case errors.Is(err, session.ErrIdempotencyInFlight):

@@ -41,7 +41,7 @@ func (a *api) postScreening(ctx context.Context, in *screeningInput) (*screening
 		at = *b.CheckedAt
 	}
 	x, _, err := a.deps.Store.PutScreening(ctx, session.Actor{Role: session.Service, ID: apiKey(ctx).ID}, session.Screening{
-		Session: ses.ID, List: b.List, Result: b.Result, Provider: b.Provider, Reference: b.Reference, Lists: b.Lists, CheckedAt: at,
+		Session: ses.ID, List: b.List, Result: b.Result, Provider: b.Provider, Reference: b.Reference, Lists: b.Lists, Attempt: b.Attempt, CheckedAt: at,
 	})
 	if errors.Is(err, session.ErrConflict) {
 		return nil, newProblem(client.CodeConflict, "Another result of this list is recorded under the same provider and reference.")
@@ -71,5 +71,5 @@ func (a *api) listScreenings(ctx context.Context, in *idInput) (*screeningsOutpu
 }
 
 func shownScreening(x session.Screening) client.Screening {
-	return client.Screening{ID: x.ID, List: x.List, Result: x.Result, Provider: x.Provider, Reference: x.Reference, Lists: x.Lists, CheckedAt: x.CheckedAt, At: x.At}
+	return client.Screening{ID: x.ID, List: x.List, Result: x.Result, Provider: x.Provider, Reference: x.Reference, Lists: x.Lists, Attempt: x.Attempt, CheckedAt: x.CheckedAt, At: x.At}
 }

@@ -81,6 +81,7 @@ const (
 	CodeChallengeExpired     = "challenge_expired"
 	CodeChallengeUsed        = "challenge_used"
 	CodeChallengesSpent      = "challenges_spent"
+	CodeScreeningsFull       = "screenings_full"
 	CodeUploadOffset         = "upload_offset"
 	CodeUploadGone           = "upload_gone"
 	CodeChecksumMismatch     = "checksum_mismatch"

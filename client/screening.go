@@ -15,6 +15,7 @@ type NewScreening struct {
 	Provider  string     `json:"provider" minLength:"1" maxLength:"64" doc:"Who searched."`
 	Reference string     `json:"reference" minLength:"1" maxLength:"128" doc:"The provider's id of the search. The same provider, reference and list again changes nothing; with another result it is 409."`
 	Lists     string     `json:"lists,omitempty" maxLength:"128" doc:"Version of the lists that were searched."`
+	Attempt   int        `json:"attempt,omitempty" minimum:"1" maximum:"20" doc:"The attempt whose person was searched for; the current one when left out. A clear counts for that attempt, and for a later one only when its document names the same person."`
 	CheckedAt *time.Time `json:"checked_at,omitempty" doc:"When; now when left out."`
 }
 
@@ -26,6 +27,7 @@ type Screening struct {
 	Provider  string    `json:"provider"`
 	Reference string    `json:"reference"`
 	Lists     string    `json:"lists,omitempty"`
+	Attempt   int       `json:"attempt" doc:"The attempt whose person was searched for."`
 	CheckedAt time.Time `json:"checked_at"`
 	At        time.Time `json:"at"`
 }
