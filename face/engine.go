@@ -28,7 +28,8 @@ const (
 // Options size an Engine; the zero value is good.
 type Options struct {
 	// Workers is how many goroutines may run the same network at once, at
-	// most; others wait. 0 means one per CPU. Each costs about 60 MiB.
+	// most; others wait. 0 means one per CPU. Each costs about 80 MiB, 20
+	// without the second network.
 	Workers int
 	// Quick embeds each face once, instead of averaging it with its mirror
 	// image: half the time for somewhat more errors.

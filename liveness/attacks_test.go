@@ -59,7 +59,7 @@ func TestErrorRatesOnSimulatedAttacks(t *testing.T) {
 				switch {
 				case s.Skipped != "":
 					v = math.NaN()
-				case s.Name == SignalMoire || s.Name == SignalFrame || s.Name == SignalSpecular:
+				case s.Name == SignalMoire || s.Name == SignalFrame || s.Name == SignalSpecular || s.Name == SignalRecompressed:
 					v = -v // higher is more suspicious
 				}
 				seen[s.Name] = append(seen[s.Name], calibrate.Presentation{Score: v, Species: species})

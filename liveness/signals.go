@@ -37,7 +37,16 @@ const (
 	// copy that fills the view both are equally sharp, or a soft copy stands
 	// in a sharp room. Lower is more suspicious.
 	SignalFocus = "focus"
+	// SignalRecompressed: how plainly the face shows a second, coarser JPEG
+	// compression under the last one. The capture page compresses once; files
+	// that went through an editor or a messenger were compressed twice, and many
+	// of those are honest. Higher is more suspicious.
+	SignalRecompressed = "recompressed"
 )
+
+// SkippedNoGrid: no JPEG grid from the picture's corner with libjpeg's steps, as
+// in a picture that was scaled, or coded by other tables.
+const SkippedNoGrid = "no_grid"
 
 // signalFace is the side in pixels to which a larger face is reduced before
 // measurements that do not depend on single camera pixels.
@@ -67,6 +76,7 @@ func ownSignals(bgr gocv.Mat, box photo.Rect) ([]Signal, error) {
 		func() (Signal, error) { return chroma(scene, inScene) },
 		func() (Signal, error) { return frame(scene, inScene) },
 		func() (Signal, error) { return focus(scene, inScene) },
+		func() (Signal, error) { return recompressed(bgr, box) },
 	} {
 		s, err := measure()
 		if err != nil {
