@@ -25,10 +25,19 @@ type Others interface {
 	// other subjects and, in the last day, the other sessions that have it.
 	Number(ctx context.Context, number string) (subjects, sessions int, err error)
 	// Face keeps the face's template, encrypted, and gives the greatest cosine
-	// with other subjects' and with how many it was compared.
-	Face(ctx context.Context, model string, e face.Embedding) (cosine float64, compared int, err error)
+	// with other subjects'. Those whose template can not be read are left out.
+	Face(ctx context.Context, model string, e face.Embedding) (Likeness, error)
 	// Sessions counts the subject's sessions of the last day, this one included.
 	Sessions(ctx context.Context) (int, error)
+}
+
+// Likeness is how much a face is like others.
+type Likeness struct {
+	Cosine   float64 // the greatest; of no meaning when none was compared
+	Compared int
+	// Unread counts the templates that could not be had, though they should be
+	// there: their region is down or not configured, or they are damaged.
+	Unread int
 }
 
 // runDuplicates looks for the document number and the face under other subjects,
@@ -75,13 +84,14 @@ func runDuplicates(ctx context.Context, r *run) ([]policy.Finding, error) {
 		return []policy.Finding{f}, nil
 	}
 	f.Models = refs(r.engines.Faces.Models())
-	cosine, compared, err := r.c.Others.Face(ctx, r.engines.Faces.EmbeddingModel().SHA256, e)
+	like, err := r.c.Others.Face(ctx, r.engines.Faces.EmbeddingModel().SHA256, e)
 	if err != nil {
 		return nil, err
 	}
-	add("face.compared", float64(compared), "faces")
-	if compared > 0 {
-		add("face.similarity", r.engines.Faces.Scaled(cosine), "similarity")
+	add("face.compared", float64(like.Compared), "faces")
+	add("face.unread", float64(like.Unread), "faces")
+	if like.Compared > 0 {
+		add("face.similarity", r.engines.Faces.Scaled(like.Cosine), "similarity")
 	}
 	return []policy.Finding{f}, nil
 }
@@ -191,58 +201,86 @@ type template struct {
 	Values face.Embedding `json:"values"`
 }
 
-const maxTemplate = 64 << 10
+const (
+	maxTemplate = 64 << 10
+	// templateTime bounds the reading of one template of another subject's.
+	templateTime = 5 * time.Second
+)
 
-func (n *neighbours) Face(ctx context.Context, model string, e face.Embedding) (cosine float64, compared int, err error) {
+func (n *neighbours) Face(ctx context.Context, model string, e face.Embedding) (like Likeness, err error) {
 	b, err := json.Marshal(template{model, e})
 	if err != nil {
-		return 0, 0, fmt.Errorf("encode template: %w", scrub(err))
+		return like, fmt.Errorf("encode template: %w", scrub(err))
 	}
 	defer clear(b)
 	until, err := n.cell.RetainUntil(string(storage.BiometricTemplate), time.Now())
 	if err != nil {
-		return 0, 0, err
+		return like, err
 	}
 	o, err := n.w.c.Vault.PutBytes(ctx, storage.Ref{Session: n.ses.ID, Class: storage.BiometricTemplate, Kind: "face_template", Region: n.cell.Residency}, b, until)
 	if err != nil {
-		return 0, 0, fmt.Errorf("keep template: %w", err)
+		return like, fmt.Errorf("keep template: %w", err)
 	}
 	m := session.Mark{Session: n.ses.ID, Kind: session.FaceMark, Tenant: n.ses.Tenant, Subject: n.ses.SubjectOf(), Object: o.ID, Expires: until}
 	if err := n.w.c.Store.PutMark(ctx, m); err != nil {
-		return 0, 0, err
+		return like, err
 	}
 	others, err := n.w.c.Store.FaceMarks(ctx, n.ses.Tenant, m.Subject, n.since(), n.cell.Duplicates.Max)
 	if err != nil {
-		return 0, 0, err
+		return like, err
 	}
+	return n.compare(ctx, model, e, others)
+}
+
+// compare leaves out what can not be read: one template of somebody else's, in a
+// region that is down or was taken out of the configuration, must not keep the case
+// of this person from its end.
+func (n *neighbours) compare(ctx context.Context, model string, e face.Embedding, others []session.Mark) (like Likeness, err error) {
+	down := map[string]bool{} // regions that did not answer: each would take its time again
 	for _, other := range others {
-		if err := ctx.Err(); err != nil {
-			return 0, 0, err
-		}
-		t, err := n.template(ctx, other.Object)
-		if gone(err) || errors.Is(err, storage.ErrCorrupt) {
+		o, err := n.w.c.Vault.Index().GetObject(ctx, other.Object)
+		if gone(err) {
 			continue // erased meanwhile
 		}
 		if err != nil {
-			return 0, 0, fmt.Errorf("read template: %w", err)
+			return like, fmt.Errorf("find template: %w", err)
 		}
-		if t.Model != model {
+		if down[o.Region] {
+			like.Unread++
+			continue
+		}
+		tctx, cancel := context.WithTimeout(ctx, templateTime)
+		t, err := n.template(tctx, o)
+		slow := tctx.Err() != nil
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return like, ctx.Err()
+		case gone(err):
+			continue
+		case err != nil:
+			like.Unread++
+			if !errors.Is(err, storage.ErrCorrupt) {
+				down[o.Region] = slow || errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrRegion)
+			}
+			continue
+		case t.Model != model:
 			continue // similarities of different networks do not compare
 		}
-		if s := face.Cosine(e, t.Values); compared == 0 || s > cosine {
-			cosine = s
+		if s := face.Cosine(e, t.Values); like.Compared == 0 || s > like.Cosine {
+			like.Cosine = s
 		}
-		compared++
+		like.Compared++
 	}
-	return cosine, compared, nil
+	if like.Unread > 0 {
+		n.w.log.WarnContext(ctx, "templates of other subjects can not be read; the face was not compared with them", "session", n.ses.ID,
+			"unread", like.Unread, "compared", like.Compared)
+	}
+	return like, nil
 }
 
-func (n *neighbours) template(ctx context.Context, object string) (template, error) {
+func (n *neighbours) template(ctx context.Context, o storage.Object) (template, error) {
 	var t template
-	o, err := n.w.c.Vault.Index().GetObject(ctx, object)
-	if err != nil {
-		return t, err
-	}
 	b, err := n.w.c.Vault.Read(ctx, o, maxTemplate)
 	if err != nil {
 		return t, err
