@@ -71,7 +71,7 @@ func (c capture) findings(r *rand.Rand, pol *policy.Policy, cell policy.Cell, p 
 		bound, _ := cell.PassBound("face.similarity", "case")
 		similarity := pick(p.impostor, near(bound-0.24, 0.11), near(bound+0.22, 0.13))
 		f := policy.Finding{Stage: "face", Subject: "case", Models: models(pol), DurationMS: 48,
-			Measures: []policy.Measure{m("face.similarity", "cosine", clamp(similarity, -1, 1)), m("face.strength", "length", near(18, 3))}}
+			Measures: []policy.Measure{m("face.similarity", "similarity", clamp(similarity, -1, 1)), m("face.strength", "length", near(18, 3))}}
 		fs = append(fs, f)
 		live := add("liveness", "selfie")
 		if c.flaw == "selfie_far" {
