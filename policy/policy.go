@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -203,13 +204,17 @@ func Load(path string) (*Policy, error) {
 		return nil, fmt.Errorf("read policy %s: %w", path, err)
 	}
 	p, err := Parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("policy %s: %w", path, err)
+	var fault *FaultError
+	switch {
+	case errors.As(err, &fault): // in the form that editors jump to
+		return nil, fmt.Errorf("%s:%d:%d: %w", path, fault.Line, fault.Column, fault.Err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
 }
 
-// Parse reads and checks a policy. Unknown keys are errors: a misspelt
+// Parse reads and checks a policy; a *FaultError says where it is wrong. Unknown keys are errors: a misspelt
 // threshold must not silently fall back to another one.
 func Parse(b []byte) (*Policy, error) { return parseUnder(b, codes()) }
 
@@ -236,11 +241,11 @@ func parseUnder(b []byte, k catalogue) (*Policy, error) {
 	for _, t := range lexer.Tokenize(string(b)) {
 		switch t.Type {
 		case token.AliasType:
-			return nil, fmt.Errorf("line %d: YAML aliases are not accepted; write the value out", t.Position.Line)
+			return nil, faultAt(t, errors.New("YAML aliases are not accepted; write the value out"))
 		case token.SequenceStartType, token.MappingStartType:
 			// The parser calls itself for each: 100 000 of them take a minute.
 			if depth++; depth > maxNesting {
-				return nil, fmt.Errorf("line %d: nested deeper than %d", t.Position.Line, maxNesting)
+				return nil, faultAt(t, fmt.Errorf("nested deeper than %d", maxNesting))
 			}
 		case token.SequenceEndType, token.MappingEndType:
 			depth--
@@ -248,17 +253,17 @@ func parseUnder(b []byte, k catalogue) (*Policy, error) {
 	}
 	var p Policy
 	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("parse: %w", err)
+		return nil, unreadable(err)
 	}
 	p.Defaults.catalogue = &k
 	for i := range p.Cells {
 		p.Cells[i].catalogue = &k
 	}
 	if err := p.calibrate(); err != nil {
-		return nil, err
+		return nil, locate(b, err)
 	}
 	if err := p.validate(); err != nil {
-		return nil, err
+		return nil, locate(b, err)
 	}
 	// The hash covers the rules, not the file's layout or comments: JSON of
 	// Go maps is sorted by key and so is canonical.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestEveryProofOfACheckIsBrokenOnce(t *testing.T) {
 		{"a step-up that loosens a threshold", strings.Replace(text, "  expires: 24h\n", "  expires: 24h\n  step_up: [{name: x, when: {amount: {min: 5}}, thresholds: {liveness_live: 0.1}}]\n", 1), "not stricter"},
 		{"a code that nobody knows", cells("  - {name: a, match: {jurisdiction: ES}, actions: {capture.ghost: review}}\n"), `unknown code "capture.ghost"`},
 		{"a list that nobody knows", strings.Replace(text, "  expires: 24h\n", "  expires: 24h\n  screening: [friends]\n", 1), `unknown list "friends"`},
-		{"a misspelt key, with its line", strings.Replace(text, "  expires: 24h\n", "  expire: 24h\n", 1), "[12:3]"},
+		{"a misspelt key, with its line", strings.Replace(text, "  expires: 24h\n", "  expire: 24h\n", 1), "line 12, column 3: unknown field"},
 	} {
 		_, err := Parse([]byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.says) {
@@ -91,8 +92,41 @@ func TestAHugePolicyIsReadOrRefusedInBoundedTime(t *testing.T) {
 		t.Error("a file beyond the limit is read")
 	}
 	for _, deep := range []string{strings.Repeat("[", 100000), strings.Repeat("{a: ", 100000)} {
-		if _, err := Parse([]byte(deep)); err == nil || !strings.Contains(err.Error(), "line 1: nested deeper") {
+		if _, err := Parse([]byte(deep)); err == nil || !strings.Contains(err.Error(), "nested deeper") {
 			t.Errorf("deep nesting: %.100v", err)
+		}
+	}
+}
+
+func TestEveryRefusalNamesLineAndColumn(t *testing.T) {
+	const head = "name: a\nversion: \"1\"\ndefaults:\n  evidence: [document_front, selfie]\n  checks: [quality, face]\n  resubmissions: 1\n  expires: 24h\n" +
+		"  retention: {capture_image: 30d, biometric_template: 1d, extracted_fields: 90d, outcome: 1d, consent: 1d, review_note: 1d}\n" +
+		"  thresholds:\n    match: {measure: face.similarity, min: 0.3, code: biometric.face_mismatch, basis: guess}\n"
+	for _, c := range []struct {
+		text         string
+		line, column int
+	}{
+		{strings.Replace(head, "selfie]", "selfy]", 1), 4, 30},
+		{strings.Replace(head, "quality, face", "quality, fase", 1), 5, 21},
+		{strings.Replace(head, "resubmissions: 1", "resubmissions: 99", 1), 6, 3},
+		{strings.Replace(head, "outcome: 1d, ", "", 1), 8, 3},
+		{strings.Replace(head, "biometric.face_mismatch", "biometric.ghost", 1), 10, 49},
+		{strings.Replace(head, "min: 0.3", "min: 0.3, max: 1", 1), 10, 39},
+		{head + "  review: {sla: 24h, second: 2}\n", 11, 22},
+		{head + "  review:\n    sla: 24h\n    overload: {above: 0, sla: 48h}\n", 13, 16},
+		{head + "  actions:\n    capture.ghost: review\n", 12, 5},
+		{head + "  screening: [friends]\n", 11, 15},
+		{head + "  step_up:\n    - {name: x, when: {amount: {max: 5}}, review: true}\n", 12, 7},
+		{head + "cells:\n  - name: b\n    match: {jurisdiction: ES}\n  - name: c\n    match: {jurisdiction: ES}\n", 14, 5},
+		{head + "cells:\n  - name: b\n    match: {jurisdiction: ES}\n    retention: {outcome: 0d}\n", 14, 17},
+		{head + "extra: 1\n", 11, 1},
+		{head + "a: [\n", 11, 4},
+		{"", 1, 1},
+	} {
+		_, err := Parse([]byte(c.text))
+		var at *FaultError
+		if !errors.As(err, &at) || at.Line != c.line || at.Column != c.column {
+			t.Errorf("want %d:%d, got %v", c.line, c.column, err)
 		}
 	}
 }

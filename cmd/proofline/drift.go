@@ -52,13 +52,24 @@ type driftSample struct {
 	Share *float64 `json:"share"`
 	Low   float64  `json:"share_low"` // of the 95 % interval
 	High  float64  `json:"share_high"`
-	// Wrong: the whole interval lies above 2 %.
+	// Wrong: at a true share of 2 % so many would be there by chance in less than one
+	// of a hundred times.
 	Wrong bool `json:"wrong"`
 }
 
 // wrongShare is what automatic decisions that people disagree with should be below.
 // It is a convention and no measurement.
 const wrongShare = 0.02
+
+// atLeast is the chance of k or more of n at a share p.
+func atLeast(k, n int, p float64) float64 {
+	below, term := 0.0, math.Pow(1-p, float64(n))
+	for i := range k {
+		below += term
+		term *= float64(n-i) / float64(i+1) * p / (1 - p)
+	}
+	return 1 - below
+}
 
 func samplesOf(counts []session.SampleCount) []driftSample {
 	var out []driftSample
@@ -85,7 +96,7 @@ func samplesOf(counts []session.SampleCount) []driftSample {
 		ci := r.Wilson()
 		if s.Low, s.High = ci.Low, ci.High; r.Trials > 0 {
 			s.Share = new(r.Value())
-			s.Wrong = ci.Low > wrongShare
+			s.Wrong = atLeast(s.Disagree, r.Trials, wrongShare) < 0.01
 		}
 		out = append(out, s)
 	}
@@ -290,7 +301,7 @@ func newReviewMetrics(store *session.Store) *reviewMetrics {
 		checksOpen: desc("proofline_blind_checks_waiting", "Automatic decisions drawn for a blind check that nobody has judged."),
 		checksLate: desc("proofline_blind_checks_late", "Of those, how many are past the time that their policy names."),
 		checks:     desc("proofline_blind_checks", "Automatic decisions of 37 days that were drawn for a blind check, by what the machine decided and what a person said.", "machine", "person"),
-		wrong:      desc("proofline_blind_checks_wrong", "1 when the 95 % interval of the share that people disagree with lies above 2 %.", "machine"),
+		wrong:      desc("proofline_blind_checks_wrong", "1 when people disagree with more than 2 % of them, by more than chance explains (one-sided, 1 %).", "machine"),
 		rose:       desc("proofline_review_overrides_rose", "1 when verdicts against failed checks are more frequent than before by more than chance explains."),
 	}
 }
