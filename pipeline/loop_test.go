@@ -17,13 +17,13 @@ func TestALoopGoesOnWhileThereIsMoreAndWakesWhenAsked(t *testing.T) {
 	var passes atomic.Int64
 	l := newLoop("test", time.Hour, nil, func(context.Context) (bool, error) { return passes.Add(1)%3 != 0, nil })
 	l.Start()
-	eventually(t, 5*time.Second, "the loop stopped with work left", func() bool { return passes.Load() == 3 })
+	eventually(t, time.Minute, "the loop stopped with work left", func() bool { return passes.Load() == 3 })
 	time.Sleep(20 * time.Millisecond)
 	if n := passes.Load(); n != 3 {
 		t.Fatalf("%d passes with nothing to do", n)
 	}
 	l.Wake()
-	eventually(t, 5*time.Second, "the loop did not wake", func() bool { return passes.Load() == 6 })
+	eventually(t, time.Minute, "the loop did not wake", func() bool { return passes.Load() == 6 })
 	stop(t, l)
 }
 
@@ -38,7 +38,7 @@ func TestALoopThatFailsPausesAndSaysSoOnce(t *testing.T) {
 		return false, nil
 	})
 	l.Start()
-	eventually(t, 10*time.Second, "the loop gave up", func() bool { return passes.Load() > 5 })
+	eventually(t, time.Minute, "the loop gave up", func() bool { return passes.Load() > 5 })
 	stop(t, l)
 	if s := log.String(); strings.Count(s, "no connection") != 1 || strings.Count(s, "works again") != 1 {
 		t.Fatalf("log:\n%s", s)
@@ -84,11 +84,11 @@ func TestTheSweeperErasesWhatExpiredAndTellsTheLog(t *testing.T) {
 	s := newSweeper(w.store, w.vault, w.logger(), time.Hour, func() time.Time { return time.Now().Add(2 * time.Hour) })
 	s.Start()
 	defer stop(t, s)
-	eventually(t, 5*time.Second, "evidence is left", func() bool {
+	eventually(t, time.Minute, "evidence is left", func() bool {
 		l, err := w.vault.Index().ListObjects(ctx, id, storage.CaptureImage)
 		return err == nil && len(l) == 0
 	})
-	eventually(t, 5*time.Second, "the log does not know", func() bool {
+	eventually(t, time.Minute, "the log does not know", func() bool {
 		entries, err := w.store.Timeline(ctx, id)
 		if err != nil {
 			t.Fatal(err)
@@ -115,7 +115,7 @@ func TestTheSweeperLogsTheEndOfGrants(t *testing.T) {
 	s := newSweeper(w.store, w.vault, w.logger(), 50*time.Millisecond, time.Now)
 	s.Start()
 	defer stop(t, s)
-	eventually(t, 5*time.Second, "the log does not know", func() bool {
+	eventually(t, time.Minute, "the log does not know", func() bool {
 		entries, err := w.store.Timeline(ctx, id)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestTheSweeperExpiresSessions(t *testing.T) {
 	s := NewSweeper(store, w.vault, w.logger())
 	s.Start()
 	defer stop(t, s)
-	eventually(t, 5*time.Second, "the session is still open", func() bool {
+	eventually(t, time.Minute, "the session is still open", func() bool {
 		got, err := w.store.Get(ctx, ses.ID)
 		return err == nil && got.State == session.Expired
 	})

@@ -29,7 +29,7 @@ var person = session.Actor{Role: session.Client, ID: "tok_1"}
 
 func (w *world) settled(id string, states ...session.State) *session.Session {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		ses, err := w.store.Get(ctx, id)
 		if err != nil {
 			w.t.Fatal(err)

@@ -65,11 +65,14 @@ func TestOnlyAClearAnswerOnEveryRequiredListPasses(t *testing.T) {
 	}
 }
 
-func matcher(t *testing.T, h http.HandlerFunc) *HTTP {
+func matcher(t *testing.T, h http.HandlerFunc) *HTTP { return patient(t, time.Minute, h) }
+
+// patient is a matcher of whose server one waits so long for an answer.
+func patient(t *testing.T, wait time.Duration, h http.HandlerFunc) *HTTP {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	m, err := NewHTTP(HTTPOptions{URL: s.URL, Token: "secret", AllowPrivate: true, Timeout: 300 * time.Millisecond})
+	m, err := NewHTTP(HTTPOptions{URL: s.URL, Token: "secret", AllowPrivate: true, Timeout: wait})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,6 @@ func TestTheMatcherIsAskedAndItsFaultsAreTyped(t *testing.T) {
 		want   error
 	}{
 		"it is down": {func(w http.ResponseWriter, _ *http.Request) { tries++; w.WriteHeader(502) }, ErrUnavailable},
-		"it is slow": {func(http.ResponseWriter, *http.Request) { time.Sleep(500 * time.Millisecond) }, ErrUnavailable},
 		"it refuses": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrRefused},
 		"it redirects": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://elsewhere.example/", http.StatusTemporaryRedirect)
@@ -119,6 +121,12 @@ func TestTheMatcherIsAskedAndItsFaultsAreTyped(t *testing.T) {
 	if tries != 2 {
 		t.Errorf("asked %d times while it was down", tries)
 	}
+	over := make(chan struct{})
+	slow := patient(t, 50*time.Millisecond, func(http.ResponseWriter, *http.Request) { <-over })
+	if _, err := slow.Screen(ctx, "ses_1", who, required); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("it never answers: %v", err)
+	}
+	close(over) // or the server would not close
 }
 
 func TestAMatcherInsideTheNetworkHasToBePermitted(t *testing.T) {

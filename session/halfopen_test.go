@@ -30,6 +30,7 @@ func TestADatabaseThatVanishesWithoutClosingItsConnectionsHoldsNobodyForever(t *
 
 	proxy.Swallow(true)
 	// None of these has a deadline of its own, as loops in the background have none.
+	// On a busy machine they end later than that; only what never ends is a fault.
 	for name, op := range map[string]func() error{
 		"read":  func() error { _, err := s.Get(ctx, ses.ID); return err },
 		"list":  func() error { _, err := s.Pending(ctx, 10); return err },
@@ -43,20 +44,22 @@ func TestADatabaseThatVanishesWithoutClosingItsConnectionsHoldsNobodyForever(t *
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s: %v", name, err)
 			}
-		case <-time.After(3 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s hangs", name)
 		}
 	}
 	// Back again: connections that went silent are not used any more.
 	proxy.Swallow(false)
-	deadline := time.Now().Add(5 * time.Second)
-	for {
+	deadline := time.Now().Add(time.Minute)
+	for ; ; time.Sleep(20 * time.Millisecond) {
 		if _, err = s.Create(ctx, newSession()); err == nil {
+			_, err = s.Get(ctx, ses.ID)
+		}
+		if err == nil {
 			break
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the database is back, and the store is not: %v", err)
 		}
 	}
-	must[*Session](t)(s.Get(ctx, ses.ID))
 }
