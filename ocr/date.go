@@ -2,6 +2,7 @@ package ocr
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 	"unicode"
@@ -19,7 +20,7 @@ import (
 func parseDate(text string, monthFirst bool) (iso string, ok bool) {
 	var nums []int
 	var digits []int // count of digits of each number
-	month, monthAt := 0, 0
+	months, monthAt := uint16(0), 0
 	for _, tok := range dateTokens(text) {
 		tok = asDigits(tok)
 		if isDigits(tok) {
@@ -36,9 +37,21 @@ func parseDate(text string, monthFirst bool) (iso string, ok bool) {
 			nums, digits = append(nums, n), append(digits, len(tok))
 			continue
 		}
-		if m := monthOf(tok); m > 0 && month == 0 {
-			month, monthAt = m, len(nums)
+		// Doubled, the two languages have to mean the same month: "LIP/JUL".
+		switch m := monthsOf(tok); {
+		case m == 0:
+		case months == 0:
+			months, monthAt = m, len(nums)
+		case months&m != 0:
+			months &= m
 		}
+	}
+	month := 0
+	if months != 0 {
+		if bits.OnesCount16(months) > 1 {
+			return "", false // June in one language, July in another
+		}
+		month = bits.TrailingZeros16(months) + 1
 	}
 	switch {
 	case month > 0 && len(nums) == 2:
@@ -132,15 +145,22 @@ func dateTokens(s string) []string {
 	return out
 }
 
-func monthOf(tok string) int {
+// monthsOf are the months that a word may mean, a bit for each. The longest
+// beginning counts: "marraskuu" is November.
+func monthsOf(tok string) (out uint16) {
+	longest := 0
 	for m, names := range catalogue().Months {
 		for _, n := range names {
-			if tok == n || len(n) >= 3 && strings.HasPrefix(tok, n) {
-				return m + 1
+			if tok != n && (len(n) < 3 || !strings.HasPrefix(tok, n)) || len(n) < longest {
+				continue
 			}
+			if len(n) > longest {
+				longest, out = len(n), 0
+			}
+			out |= 1 << m
 		}
 	}
-	return 0
+	return out
 }
 
 func fullYear(y, digits int) int {

@@ -41,6 +41,9 @@ type Options struct {
 	Doubt func(Field) bool
 	// Fields limits the values that are read line by line; nil means all.
 	Fields []string
+	// Known are values that another part of the document says, by field. Where
+	// hardly any caption is legible, print that is like them is looked for.
+	Known map[string]string
 }
 
 // Result is what a sheet says.
@@ -139,7 +142,11 @@ func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o
 	m := p.sharp
 	rows := (&Page{Words: res.Words}).rows()
 	t := choose(rows, s.Class)
-	if res.Captions > 0 {
+	known := o.Known
+	if res.Captions >= fewCaptions {
+		known = nil
+	}
+	if res.Captions > 0 || len(known) > 0 {
 		var err error
 		if rows, err = rd.passedOver(ctx, t, p, rows); err != nil {
 			return err
@@ -165,6 +172,7 @@ func (rd *Reader) fields(ctx context.Context, res *Result, p imprint, s Sheet, o
 	}
 	area := t.within(float64(m.Cols()), float64(m.Rows()))
 	found, gaps := t.extract(rows)
+	found = append(found, t.byContent(rows, known, found)...)
 	found = slices.DeleteFunc(found, func(f Field) bool { return !contains(area, f.Region.Centre()) })
 	// Captions are covered: their strokes must not reach into values.
 	var captions []photo.Rect

@@ -24,7 +24,7 @@ func runOCR(ctx context.Context, r *run) ([]policy.Finding, error) {
 		if d == nil {
 			continue
 		}
-		res, err := rd.Read(ctx, ocr.Sheet{Image: d.Rectified, Class: string(d.Class)}, ocr.Options{Doubt: r.doubtful, Fields: r.wantedFields()})
+		res, err := rd.Read(ctx, ocr.Sheet{Image: d.Rectified, Class: string(d.Class)}, ocr.Options{Doubt: r.doubtful, Fields: r.wantedFields(), Known: r.zoneValues()})
 		if err != nil {
 			if ctx.Err() == nil {
 				err = &stageError{"ocr", fmt.Errorf("read text: %w", err)}
@@ -46,6 +46,20 @@ func runOCR(ctx context.Context, r *run) ([]policy.Finding, error) {
 		fs = append(fs, f)
 	}
 	return fs, nil
+}
+
+// zoneValues are what a zone that was read well says, by field.
+func (r *run) zoneValues() map[string]string {
+	out := map[string]string{}
+	if r.zone == nil || !r.zone.Valid {
+		return out
+	}
+	for _, f := range r.fields {
+		if f.Source == "mrz" {
+			out[f.Name] = f.Value
+		}
+	}
+	return out
 }
 
 // wantedFields are those that are compared or handed on.
@@ -81,15 +95,10 @@ func (r *run) keepVisual(res *ocr.Result) int {
 
 // zoneName is a name as a zone spells it that was read well.
 func (r *run) zoneName(field string) string {
-	if r.zone == nil || !r.zone.Valid || field != "surname" && field != "given_names" {
+	if field != "surname" && field != "given_names" {
 		return ""
 	}
-	for _, f := range r.fields {
-		if f.Source == "mrz" && f.Name == field {
-			return f.Value
-		}
-	}
-	return ""
+	return r.zoneValues()[field]
 }
 
 // doubtful: another part of the document says something else. The print is then
