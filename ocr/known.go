@@ -12,9 +12,9 @@ import (
 const fewCaptions = 4
 
 // byContent finds the print of values that another part of the document says,
-// where no caption tells what is what. It has to be like the known value, not the
-// same: one altered digit is still found, and then differs. Print that says
-// something else altogether is not found, and the field counts as not read.
+// where no caption tells what is what. A name or number has to be like the known
+// value, not the same: one altered digit is still found, and then differs. Print
+// that says something else altogether is not found, and the field is not read.
 func (t *Template) byContent(rows [][]Word, known map[string]string, have []Field) []Field {
 	var out []Field
 	taken := func(r photo.Rect) bool {
@@ -67,8 +67,9 @@ func named(fs []Field, name string) bool {
 }
 
 // alike is how like two values are, 0 where not enough for one to be the print of
-// the other: a quarter of a name's letters may differ, two characters of a
-// number, one of a date.
+// the other: a quarter of a name's letters may differ, and two characters of a
+// number. A date has to be the same: those of issue and expiry often differ in
+// one digit.
 func alike(field, a, b string) float64 {
 	x, y := strings.ReplaceAll(fold(a), " ", ""), strings.ReplaceAll(fold(b), " ", "")
 	longest, allowed, shortest := max(len(x), len(y)), 0, 3
@@ -78,7 +79,7 @@ func alike(field, a, b string) float64 {
 	case "number":
 		allowed, shortest = 2, 6
 	case "date":
-		allowed, shortest = 1, 8
+		shortest = 8
 	default: // single letters and codes are found by chance
 		return 0
 	}

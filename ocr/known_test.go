@@ -13,7 +13,7 @@ func TestValuesAreFoundByWhatTheyShouldSayWhereCaptionsAreIllegible(t *testing.T
 		map[float64]string{0: "P<ISLAEVARSDOTTIR<<THURIDUR<OESP<<<<"},
 	).rows()
 	known := map[string]string{"surname": "AEVARSDOTTIR", "given_names": "THURIDUR OESP", "document_number": "A0000001", "birth_date": "1966-12-31",
-		"expiry_date": "2009-05-26", "sex": "female", "nationality": "ISL", "personal_number": "31126695"}
+		"expiry_date": "2009-05-26", "issue_date": "1999-05-25", "sex": "female", "nationality": "ISL", "personal_number": "31126695"}
 	got := map[string]string{}
 	for _, f := range anyDocument().byContent(rows, known, []Field{{Name: "given_names"}}) {
 		got[f.Name] = f.Value
