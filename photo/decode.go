@@ -67,6 +67,14 @@ func Decode(b []byte, l Limits) (*Image, error) {
 	}
 	defer decoding.Release(cost)
 
+	if e := taker(h.format); e != nil {
+		i, err := e.Decode(b, l)
+		if err != nil {
+			return nil, err
+		}
+		i.SHA256 = digest(b)
+		return i, nil
+	}
 	m, refused := h.decode(reduce)
 	if refused != nil {
 		return nil, refused
@@ -78,12 +86,16 @@ func Decode(b []byte, l Limits) (*Image, error) {
 	if reduce > 1 {
 		h.note(NoteReduced)
 	}
-	sum := sha256.Sum256(b)
 	return &Image{
 		Mat: m, Format: h.format, SourceWidth: h.width, SourceHeight: h.height,
 		Scale: 1 / float64(reduce), Orientation: h.orientation, Notes: h.notes,
-		SHA256: hex.EncodeToString(sum[:]),
+		SHA256: digest(b),
 	}, nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 func reduced(side, by int) int { return (side + by - 1) / by }

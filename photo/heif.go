@@ -38,6 +38,10 @@ import (
 	"gocv.io/x/gocv"
 )
 
+// LoadHEIF makes libheif load what it would at its first picture, for a process
+// that will not be able to open files by then.
+func LoadHEIF() { C.heif_init(nil) }
+
 // codedSlack is how much wider than the picture its coded form may be: HEVC
 // rounds up to whole coding tree blocks of at most 64 pixels.
 const codedSlack = 128

@@ -40,9 +40,13 @@ func (c *configShow) Run(ctx context.Context, k *kong.Context) error {
 		}
 		fmt.Printf("%s: %s\n    %s\n    from: %s; environment: %s\n", f.Name, value, strings.TrimSpace(f.Help), from, env)
 	}
+	decoders, err := c.Decode.describe()
+	if err == nil {
+		fmt.Println(decoders)
+	}
 	// In the order in which `proofline up` comes to them.
-	errs := []error{c.validate(true)}
-	if c.Webhook.URL != "" && c.Webhook.Secret != "" {
+	errs := []error{err, c.validate(true)}
+	if (c.Webhook.URL == "") == (c.Webhook.Secret == "") && (c.Webhook.TestURL == "") == (c.Webhook.TestSecret == "") {
 		errs = append(errs, c.checkWebhook())
 	}
 	if _, err := c.policy(); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/proofline/proofline/internal/specimen"
 	"github.com/proofline/proofline/internal/testserver"
 	"github.com/proofline/proofline/models"
+	"github.com/proofline/proofline/photo/isolate"
 	"github.com/proofline/proofline/session"
 )
 
@@ -33,7 +34,7 @@ import (
 const beProofline = "PROOFLINE_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beProofline) != "" {
+	if os.Getenv(beProofline) != "" || isolate.IsChild() {
 		main()
 		return
 	}

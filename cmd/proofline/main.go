@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/proofline/proofline/photo/isolate"
 )
 
 // version is set by the build.
@@ -60,6 +62,9 @@ type commands struct {
 }
 
 func main() {
+	if isolate.IsChild() {
+		os.Exit(isolate.Child())
+	}
 	oneTesseractThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

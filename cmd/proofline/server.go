@@ -111,6 +111,11 @@ func (s settings) run(ctx context.Context, r roles) error {
 	}
 	stopAnnouncing := n.announceKeys(holderInterval)
 	defer stopAnnouncing()
+	stopIsolating, err := s.Decode.isolate(n.log, registry)
+	if err != nil {
+		return err
+	}
+	defer stopIsolating()
 	engines, err := s.openEngines(s.concurrency(r))
 	if err != nil {
 		return err
@@ -270,13 +275,13 @@ func firstKey(ctx context.Context, store *session.Store) error {
 // is in force already is left alone, so that a restart does not wake an endpoint
 // that answered 410.
 func (s settings) putEndpoint(ctx context.Context, n *node) error {
-	if err := s.putEndpointOf(ctx, n, defaultTenant, s.Webhook.URL); err != nil {
+	if err := s.putEndpointOf(ctx, n, defaultTenant, s.Webhook.URL, s.Webhook.Secret); err != nil {
 		return err
 	}
-	return s.putEndpointOf(ctx, n, session.TestTenant(defaultTenant), s.Webhook.TestURL)
+	return s.putEndpointOf(ctx, n, session.TestTenant(defaultTenant), s.Webhook.TestURL, s.Webhook.TestSecret)
 }
 
-func (s settings) putEndpointOf(ctx context.Context, n *node, tenant, address string) error {
+func (s settings) putEndpointOf(ctx context.Context, n *node, tenant, address, secret string) error {
 	config := session.Actor{Role: session.System, ID: "config"}
 	known, err := n.store.Endpoints(ctx, tenant)
 	if err != nil {
@@ -301,7 +306,7 @@ func (s settings) putEndpointOf(ctx context.Context, n *node, tenant, address st
 		}
 		old, err := storage.OpenSecret(ctx, n.keys, pipeline.WebhookPurpose, e.Secrets)
 		switch {
-		case err != nil || string(old) != s.Webhook.Secret || e.DisabledReason == "not_configured":
+		case err != nil || string(old) != secret || e.DisabledReason == "not_configured":
 		case !e.DisabledAt.IsZero():
 			n.log.Warn("webhooks are off: the endpoint answered that it wants no more; give it another address or secret to turn them on", "endpoint", e.ID, "reason", e.DisabledReason)
 			return nil
@@ -309,7 +314,7 @@ func (s settings) putEndpointOf(ctx context.Context, n *node, tenant, address st
 			return nil
 		}
 	}
-	sealed, err := storage.SealSecret(ctx, n.keys, pipeline.WebhookPurpose, []byte(s.Webhook.Secret))
+	sealed, err := storage.SealSecret(ctx, n.keys, pipeline.WebhookPurpose, []byte(secret))
 	if err != nil {
 		return fmt.Errorf("seal webhook secret: %w", err)
 	}
@@ -321,25 +326,44 @@ func (s settings) putEndpointOf(ctx context.Context, n *node, tenant, address st
 // that can not sign.
 func (s settings) checkWebhook() error {
 	o := webhook.Options{AllowHTTP: s.Webhook.AllowPrivate, AllowPrivate: s.Webhook.AllowPrivate}
-	for name, address := range map[string]string{"webhook.url": s.Webhook.URL, "webhook.test-url": s.Webhook.TestURL} {
-		if address == "" {
+	for _, e := range []struct{ prefix, address, secret string }{
+		{"webhook.", s.Webhook.URL, s.Webhook.Secret}, {"webhook.test-", s.Webhook.TestURL, s.Webhook.TestSecret},
+	} {
+		if e.address == "" {
 			continue
 		}
-		if err := o.CheckURL(address); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := o.CheckURL(e.address); err != nil {
+			return fmt.Errorf("%surl: %w", e.prefix, err)
+		}
+		keys, err := webhook.ParseKeys([]byte(e.secret))
+		if err == nil {
+			_, err = webhook.Headers("try", time.Now(), nil, keys...) // a public key only verifies
+		}
+		if err != nil {
+			return fmt.Errorf("%ssecret: %w", e.prefix, err)
 		}
 	}
-	if s.Webhook.URL == "" && s.Webhook.TestURL == "" {
-		return nil
-	}
-	keys, err := webhook.ParseKeys([]byte(s.Webhook.Secret))
-	if err == nil {
-		_, err = webhook.Headers("try", time.Now(), nil, keys...) // a public key only verifies
-	}
-	if err != nil {
-		return fmt.Errorf("webhook.secret: %w", err)
-	}
 	return nil
+}
+
+// shareKey reports whether two settings of keys, one a line, have one in common. It
+// compares what is behind the prefix without its padding, as receivers do.
+func shareKey(a, b string) bool {
+	known := map[string]bool{}
+	for line := range strings.Lines(a) {
+		known[keyBytes(line)] = true
+	}
+	for line := range strings.Lines(b) {
+		if k := keyBytes(line); k != "" && known[k] {
+			return true
+		}
+	}
+	return false
+}
+
+func keyBytes(line string) string {
+	_, body, _ := strings.Cut(strings.TrimSpace(line), "_")
+	return strings.TrimRight(body, "=")
 }
 
 // watchDepth counts the cases that wait, once a second: uploads must not ask

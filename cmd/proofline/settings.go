@@ -31,6 +31,7 @@ type settings struct {
 	Keys     keySettings      `embed:"" prefix:"keys."`
 	Audit    auditSettings    `embed:"" prefix:"audit."`
 	Worker   workerSettings   `embed:"" prefix:"worker."`
+	Decode   decodeSettings   `embed:"" prefix:"decode."`
 	Webhook  webhookSettings  `embed:"" prefix:"webhook."`
 	Capture  captureSettings  `embed:"" prefix:"capture."`
 	Operator operatorSettings `embed:"" prefix:"operator."`
@@ -80,8 +81,9 @@ type workerSettings struct {
 
 type webhookSettings struct {
 	URL          string        `name:"url" help:"Where decisions are posted (Standard Webhooks)." placeholder:"URL"`
-	TestURL      string        `name:"test-url" help:"Where events of test sessions (sandbox) are posted, signed with the same secret; nowhere when empty, and never to webhook.url." placeholder:"URL"`
+	TestURL      string        `name:"test-url" help:"Where events of test sessions (sandbox) are posted, signed with webhook.test-secret; nowhere when empty, and never to webhook.url." placeholder:"URL"`
 	Secret       string        `help:"Signing secret, whsec_…; better set through the environment." placeholder:"SECRET"`
+	TestSecret   string        `name:"test-secret" help:"Signing secret of test sessions' events, another one than webhook.secret: who holds a test key chooses what they say, and a live receiver must not take them. Better set through the environment." placeholder:"SECRET"`
 	AllowPrivate bool          `help:"Permit webhook addresses in private and loopback networks. Without it they are refused, because a webhook URL could point into your own network."`
 	Timeout      time.Duration `help:"Time for one delivery." default:"15s"`
 }
@@ -209,8 +211,14 @@ func (s settings) validate(alone bool) error {
 			add("public-url: want https://host")
 		}
 	}
-	if (s.Webhook.URL == "" && s.Webhook.TestURL == "") != (s.Webhook.Secret == "") {
+	if (s.Webhook.URL == "") != (s.Webhook.Secret == "") {
 		add("webhook.url and webhook.secret belong together: an unsigned webhook can be forged")
+	}
+	if (s.Webhook.TestURL == "") != (s.Webhook.TestSecret == "") {
+		add("webhook.test-url and webhook.test-secret belong together: an unsigned webhook can be forged")
+	}
+	if shareKey(s.Webhook.Secret, s.Webhook.TestSecret) {
+		add("webhook.test-secret holds a key of webhook.secret: who has a test key could make events that the live receiver takes")
 	}
 	for _, o := range s.Capture.EmbedOrigins {
 		if !isOrigin(o) {

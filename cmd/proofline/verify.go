@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -24,8 +26,9 @@ type verifyCmd struct {
 	DocumentType string `help:"Document type of the case: passport, id_card, residence_permit or driving_licence. Another document is not approved." placeholder:"TYPE"`
 	Date         string `help:"Day for which the case is decided (expiry, age); today when empty." placeholder:"YYYY-MM-DD"`
 
-	Fields bool `help:"Also print the fields read from the document. They are personal data."`
-	JSON   bool `name:"json" help:"Write one JSON object: findings, decision, and with --fields the fields."`
+	Fields bool           `help:"Also print the fields read from the document. They are personal data."`
+	JSON   bool           `name:"json" help:"Write one JSON object: findings, decision, and with --fields the fields."`
+	Decode decodeSettings `embed:"" prefix:"decode."`
 	engineSettings
 }
 
@@ -56,6 +59,11 @@ func (c *verifyCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	stopIsolating, err := c.Decode.isolate(slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	if err != nil {
+		return err
+	}
+	defer stopIsolating()
 	engines, err := c.openEngines(1)
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ func licenceOf(text string) string {
 	s := strings.Join(strings.Fields(strings.ToLower(text)), " ")
 	has := func(p string) bool { return strings.Contains(s, p) }
 	switch {
+	case has("spdx-license-identifier: bsd-3-clause or gpl-2.0-only"): // the user's choice
+		return "BSD-3-Clause"
 	case has("gnu affero general public license"), has("gnu general public license"), has("gnu lesser general public license"):
 		return "GPL family"
 	case has("mozilla public license"):
