@@ -37,6 +37,10 @@ export interface Capture {
   token_expires_in: number;
   live: LiveCheck[];
   assisted?: boolean;
+  /** By when a person will have looked, where the policy promises it. */
+  review_due?: string;
+  /** A session of a sandbox key: photos are not checked. */
+  test?: boolean;
 }
 
 /** Turns of the head, drawn for this session, for one answer. */

@@ -12,6 +12,7 @@ import { helpView } from './help';
 import { chooseLanguage, language, t } from './i18n';
 import { outbox } from './outbox';
 import type { Step } from './shell';
+import { testMode } from './shell';
 import type { Shooting } from './shoot';
 import { fileInput, shoot } from './shoot';
 import { send } from './answer';
@@ -104,6 +105,7 @@ function flow(api: API): void {
   function go(c: Capture): void {
     clearTimeout(polling);
     session = c.session;
+    testMode(c.test === true);
     if (told !== c.state) emit('state', { state: c.state });
     told = c.state;
     switch (c.state) {

@@ -24,6 +24,20 @@ export function show(view: HTMLElement, heading: string, onLeave: (() => void) |
   view.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
 }
 
+let banner: HTMLElement | null = null;
+
+/** Says on every view that nothing here is real. */
+export function testMode(on: boolean): void {
+  if (!on) {
+    banner?.remove();
+    banner = null;
+    return;
+  }
+  banner ??= h('aside', { class: 'test-mode', attrs: { 'aria-label': t('test.banner') } });
+  banner.textContent = t('test.banner');
+  document.body.prepend(banner);
+}
+
 /** Says something politely; the same text twice in a row is said once. */
 export function say(text: string): void {
   if (speaker.textContent !== text) speaker.textContent = text;

@@ -122,13 +122,23 @@ export function reviewView(
   show(page({ id: 'review', step, title: t('review.title'), lead: t(waiting.length ? 'review.lead.waiting' : 'review.lead') }, [list], [b]), t('review.title'));
 }
 
+/** When a person may expect an answer, in the page's language and the person's zone. */
+function dueText(status: Capture): string | null {
+  if (!status.review_due) return null;
+  const due = new Date(status.review_due);
+  if (due.getTime() < Date.now()) return t('result.review.late');
+  const when = new Intl.DateTimeFormat(language(), { weekday: 'long', day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' }).format(due);
+  return t('result.review.due', { when });
+}
+
 /** Shows where the session stands; again starts the next attempt. */
 export function resultView(status: Capture, again: () => void, onLeave: () => void): void {
-  const final = (id: string, tone: string, name: IconName, title: string, text: string): void => {
+  const final = (id: string, tone: string, name: IconName, title: string, text: string, more: string | null = null): void => {
     const art = tone === 'working'
       ? h('div', { class: 'spinner', attrs: { 'aria-hidden': true } })
       : badge(name, tone);
-    show(page({ id, title, lead: text, art, tone: `result ${tone}` }, [], []), title, onLeave);
+    show(page({ id, title, lead: text, art, tone: `result ${tone}` },
+      [more ? h('p', { class: 'due' }, more) : null], []), title, onLeave);
   };
   switch (status.state) {
     case 'approved':
@@ -139,7 +149,7 @@ export function resultView(status: Capture, again: () => void, onLeave: () => vo
         (why ? hint(why.code, why.text) + ' ' : '') + t('result.rejected.text'));
     }
     case 'pending_review':
-      return final('pending_review', 'calm', 'clock', t('result.review.title'), t('result.review.text'));
+      return final('pending_review', 'calm', 'clock', t('result.review.title'), t('result.review.text'), dueText(status));
     case 'expired':
       return final('expired', 'bad', 'clock', t('result.expired.title'), t('result.expired.text'));
     case 'needs_resubmission': {
