@@ -35,7 +35,7 @@ func residentKiB(t testing.TB) int {
 //	PROOFLINE_LONG=1 go test ./face -run TenThousand -v -timeout 60m
 func TestMemoryStaysFlatOverTenThousandImages(t *testing.T) {
 	if os.Getenv("PROOFLINE_LONG") == "" {
-		t.Skip("takes a quarter of an hour: set PROOFLINE_LONG")
+		t.Skip("takes half an hour: set PROOFLINE_LONG")
 	}
 	const images, warm = 10_000, 500
 	e, whole := engine(t, "", Options{Workers: 1}), sample(t)
