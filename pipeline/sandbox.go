@@ -102,18 +102,23 @@ func (w *Worker) runTest(ctx context.Context, row session.Outbox, lease session.
 	if ev.Basis, err = j.basis(); err != nil {
 		return err
 	}
-	after, err := w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, nil)
-	if errors.Is(err, session.ErrNoTransition) {
-		return nil
-	}
-	if err != nil || s.Review == "" || after.State != session.PendingReview || row.Attempt > 1 {
+	// Both decisions are one commit. The first one ends the run: a worker that was
+	// killed between them would leave a case that nobody looks at.
+	_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, ev, func(tx *session.Tx) error {
+		if s.Review == "" || tx.Session.State != session.PendingReview || row.Attempt > 1 {
+			return nil
+		}
+		said := d
+		said.Outcome, said.Codes, said.Reasons = s.Review, []policy.Code{}, []policy.Reason{}
+		if s.Review == policy.NeedsResubmission {
+			said.Retake = p.Cell(ses.Context()).Evidence
+		}
+		err := tx.Then(session.Decided(session.Actor{Role: session.Reviewer, ID: "sandbox"}, row.Attempt, said))
+		if errors.Is(err, session.ErrNoTransition) { // no attempt is left: it stays in review
+			return nil
+		}
 		return err
-	}
-	d.Outcome, d.Codes, d.Reasons = s.Review, []policy.Code{}, []policy.Reason{}
-	if s.Review == policy.NeedsResubmission {
-		d.Retake = p.Cell(ses.Context()).Evidence
-	}
-	_, err = w.c.Store.Apply(ctx, ses.ID, session.AnyVersion, session.Decided(session.Actor{Role: session.Reviewer, ID: "sandbox"}, row.Attempt, d), nil)
+	})
 	if errors.Is(err, session.ErrNoTransition) {
 		return nil
 	}

@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"database/sql"
+	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,8 +128,90 @@ func TestASandboxCaseGoesOnAsItsReferenceSays(t *testing.T) {
 		}
 	}
 	slow := w.testCase("test:submitted")
-	time.Sleep(300 * time.Millisecond)
+	// A worker had it, and put it off until its minute is over.
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		row := w.verifyRow(slow)
+		if row.Reason == "sandbox" && row.Tries > 0 {
+			if until := row.AvailableAt.Sub(w.settled(slow, session.Submitted).SubmittedAt); until < sandboxWait-time.Second || until > sandboxWait+time.Second {
+				t.Errorf("it is decided %v after the submission", until)
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no worker has looked at it: %+v", row)
+		}
+	}
 	w.settled(slow, session.Submitted)
+}
+
+// verifyRow is the promise to decide the session.
+func (w *world) verifyRow(id string) session.Outbox {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, "store.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	var row string
+	if err := db.QueryRowContext(ctx, "SELECT id FROM outbox WHERE kind = 'verify' AND session = ?", id).Scan(&row); err != nil {
+		w.t.Fatal(err)
+	}
+	o, err := w.store.OutboxRow(ctx, row)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+// A worker that dies between the referral and the verdict leaves a case that is
+// decided all the same. The cut is one that the database makes.
+func TestATestReviewThatIsCutInTheMiddleIsDecidedLater(t *testing.T) {
+	w := newWorld(t, "")
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, "store.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	do := func(q string) {
+		t.Helper()
+		if _, err := db.ExecContext(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("CREATE TRIGGER cut BEFORE INSERT ON decisions WHEN NEW.decider = 'reviewer' BEGIN SELECT RAISE(ABORT, 'cut'); END")
+	id := w.testCase("test:review=approved")
+	row := w.verifyRow(id)
+	work, err := NewWorker(w.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func() error {
+		lease, err := w.store.Claim(ctx, id, 1, "test-worker", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ses, err := w.store.Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return errors.Join(work.runTest(ctx, row, lease, ses), w.store.Release(ctx, lease))
+	}
+	if err := run(); err == nil {
+		t.Error("the cut went unnoticed")
+	}
+	ses, err := w.store.Get(ctx, id)
+	if err != nil || ses.State != session.Submitted || w.verifyRow(id).State == session.Done {
+		t.Errorf("after the cut the case is %s, its work %s, %v", ses.State, w.verifyRow(id).State, err)
+	}
+	do("DROP TRIGGER cut")
+	w.start(w.config(), stages)
+	if ses := w.settled(id, session.Approved); ses.Decision.By != session.Reviewer {
+		t.Errorf("it was decided by %s", ses.Decision.By)
+	}
+	ds, err := w.store.Decisions(ctx, id)
+	if err != nil || len(ds) != 2 || ds[0].State != session.PendingReview {
+		t.Errorf("%+v, %v", ds, err)
+	}
 }
 
 func TestALiveCaseIsNeverDecidedByItsReference(t *testing.T) {

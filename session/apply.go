@@ -104,6 +104,33 @@ func (tx *Tx) apply(id string, expectVersion int64, ev Event, fn func(*Tx) error
 	return ses, nil, nil
 }
 
+// Then makes a second event happen to the session of the transaction, after the
+// first: both are committed, or neither is. An event that is not legal there is an
+// error.
+func (tx *Tx) Then(ev Event) error {
+	if tx.Session == nil {
+		return fmt.Errorf("%w: a second event goes with a first one", ErrInvalid)
+	}
+	if err := ev.check(); err != nil {
+		return err
+	}
+	ses := tx.Session
+	t, none := next(ses, ev)
+	if none != nil {
+		return none
+	}
+	if ev.Decision != nil {
+		fresh, err := tx.recordDecision(ses, t, ev)
+		if err != nil {
+			return err
+		}
+		if !fresh {
+			return &NoTransitionError{Session: ses.ID, State: ses.State, Event: ev.Kind, Attempt: ev.Attempt, Reason: AlreadyDecided}
+		}
+	}
+	return tx.move(ses, t, ev)
+}
+
 // ExpireDue expires at most limit sessions whose time is up and returns how
 // many it expired. Several processes may run it at once.
 func (s *Store) ExpireDue(ctx context.Context, limit int) (int, error) {

@@ -35,8 +35,11 @@ func (s *Session) Test() bool { return IsTest(s.Tenant) }
 // Test reports whether the key is of a sandbox.
 func (k APIKey) Test() bool { return IsTest(k.Tenant) }
 
-// notTest is the SQL condition that leaves sandboxes out.
-func notTest(column string) string { return column + " NOT LIKE '%" + testSuffix + "'" }
+// notTest is the SQL condition that leaves sandboxes out. It compares exactly:
+// LIKE would take "acme:TEST", which is a live tenant, for one on SQLite.
+func notTest(column string) string {
+	return fmt.Sprintf("substr(%s, length(%[1]s) - %d) <> '%s'", column, len(testSuffix)-1, testSuffix)
+}
 
 // keySecret is the prefix of a tenant's keys, so that people and secret scanners
 // see which kind a key is of.

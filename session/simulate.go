@@ -124,15 +124,32 @@ func (s *Store) CountCases(ctx context.Context) (genuine, simulated int64, err e
 	return all - simulated, simulated, err
 }
 
+// OnlySimulated reports that there are simulated cases and no real ones: then pages
+// and advice are made of them. As soon as there is a real case they count nowhere
+// that anything is decided by.
+func (s *Store) OnlySimulated(ctx context.Context) (bool, error) {
+	n, err := s.number(ctx, "look for real cases", `SELECT CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE simulated = 1)
+		AND NOT EXISTS (SELECT 1 FROM sessions WHERE simulated = 0 AND `+notTest("tenant")+`) THEN 1 ELSE 0 END`)
+	return n == 1, err
+}
+
 // simulatedTables hold rows of a session that go with a simulated one. The audit
 // log keeps its entries: it is append-only, and they are marked.
 var simulatedTables = []string{"evidence", "stage_results", "decisions", "outbox", "run_leases", "client_tokens", "webhook_deliveries", "webhook_events",
-	"review_claims", "review_votes", "review_queue", "review_samples", "shadow_decisions", "screenings"}
+	"review_claims", "review_votes", "review_queue", "review_samples", "shadow_decisions", "screenings",
+	"case_scores", "challenges", "assisted", "subject_marks", "uploads", "evidence_grants", "legal_holds"}
 
 // RemoveSimulated deletes at most limit simulated cases and returns how many.
 // Cases that somebody put real evidence into are left: erase that first. When none
-// is left, their endpoint and accounts go, too.
+// is left, their endpoint and accounts go, too, and the figures of the hours in
+// which they began are counted again; a process that ends before leaves that to the
+// next CountFigures.
 func (s *Store) RemoveSimulated(ctx context.Context, by Actor, limit int) (n int, err error) {
+	defer func() {
+		if err == nil && n == 0 {
+			_, err = s.CountFigures(ctx)
+		}
+	}()
 	err = s.write(ctx, "remove simulated cases", func(tx *Tx) error {
 		rows, err := tx.rows(`SELECT id FROM sessions WHERE simulated = 1
 			AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.session = sessions.id AND o.deleted_at = 0) ORDER BY id LIMIT ?`, limit)
@@ -146,12 +163,18 @@ func (s *Store) RemoveSimulated(ctx context.Context, by Actor, limit int) (n int
 			for i, id := range chunk {
 				args[i] = id
 			}
+			if _, err := tx.exec("DELETE FROM upload_parts WHERE upload IN (SELECT id FROM uploads WHERE session IN ("+marks(len(chunk))+"))", args...); err != nil {
+				return err
+			}
 			for _, t := range simulatedTables {
 				if _, err := tx.exec("DELETE FROM "+t+" WHERE session IN ("+marks(len(chunk))+")", args...); err != nil {
 					return err
 				}
 			}
 			if _, err := tx.exec("DELETE FROM sessions WHERE id IN ("+marks(len(chunk))+")", args...); err != nil {
+				return err
+			}
+			if err := tx.countAgain(chunk); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/proofline/proofline/policy"
@@ -41,6 +43,15 @@ func (s *Store) CountFigures(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	again, err := s.hoursAgain(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range again {
+		hours = append(hours, time.Unix(h.hour, 0).UTC())
+	}
+	slices.SortFunc(hours, func(a, b time.Time) int { return b.Compare(a) })
+	hours = slices.CompactFunc(hours, time.Time.Equal)
 	days := map[time.Time]bool{}
 	for i, h := range hours {
 		if err := s.countHour(ctx, h); err != nil {
@@ -55,9 +66,47 @@ func (s *Store) CountFigures(ctx context.Context) (int, error) {
 		}
 	}
 	return len(hours), s.writeApart(ctx, "note time of figures", func(tx *Tx) error {
+		for _, h := range again { // one that was asked for anew meanwhile stays
+			if _, err := tx.exec("DELETE FROM vault_state WHERE name = ? AND value = ?", againMark+strconv.FormatInt(h.hour, 10), h.at); err != nil {
+				return err
+			}
+		}
 		_, err := tx.exec("INSERT INTO vault_state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", figuresMark, micros(begun))
 		return err
 	})
+}
+
+// againMark and the hour name what is to be counted again though no session of it
+// changed, in vault_state: sessions of it are gone.
+const againMark = "figures_again:"
+
+type hourAgain struct{ hour, at int64 }
+
+func (s *Store) hoursAgain(ctx context.Context) ([]hourAgain, error) {
+	return list(ctx, s, "read hours to count again", func(r scanner) (h hourAgain, err error) {
+		var name string
+		if err = r.Scan(&name, &h.at); err == nil {
+			h.hour, err = strconv.ParseInt(strings.TrimPrefix(name, againMark), 10, 64)
+		}
+		return h, err
+	}, "SELECT name, value FROM vault_state WHERE name LIKE ? ORDER BY name", againMark+"%")
+}
+
+// countAgain asks for the hours in which sessions began.
+func (tx *Tx) countAgain(sessions []string) error {
+	hours := map[int64]bool{}
+	for _, id := range sessions {
+		if t, err := idTime(id, "0"); err == nil {
+			hours[t.Truncate(time.Hour).Unix()] = true
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(hours)) {
+		if _, err := tx.exec("INSERT INTO vault_state (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			againMark+strconv.FormatInt(h, 10), micros(tx.Now)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // idSlice is how many leading characters of an id are read to tell its hour: six
@@ -222,7 +271,7 @@ func (s *Store) readScores(ctx context.Context, hour time.Time, cases map[string
 			out[m.Name] = append(out[m.Name], v)
 		}
 		// What is kept already needs no writing: other writers wait for it.
-		kept, err := s.scores(ctx, m.Name, hour, hour.Add(time.Hour), 1<<31-1)
+		kept, err := s.scores(ctx, m.Name, hour, hour.Add(time.Hour), 1<<31-1, true)
 		if err != nil {
 			return nil, err
 		}
@@ -280,19 +329,25 @@ func (tx *Tx) putScores(scores map[string][]CaseScore) error {
 }
 
 // Scores returns the scores of the newest cases that began at a time or later,
-// oldest first; at most limit, and that at most 200 000.
+// oldest first; at most limit, and that at most 200 000. Simulated cases are among
+// them while there are no others.
 func (s *Store) Scores(ctx context.Context, measure string, since time.Time, limit int) ([]CaseScore, error) {
-	return s.scores(ctx, measure, since, s.clock().Add(Day), min(max(limit, 1), 200_000))
+	only, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.scores(ctx, measure, since, s.clock().Add(Day), min(max(limit, 1), 200_000), only)
 }
 
-func (s *Store) scores(ctx context.Context, measure string, from, before time.Time, limit int) ([]CaseScore, error) {
+func (s *Store) scores(ctx context.Context, measure string, from, before time.Time, limit int, simulated bool) ([]CaseScore, error) {
 	out, err := list(ctx, s, "read scores", func(r scanner) (c CaseScore, err error) {
 		var known, genuine, judged int64
 		err = r.Scan(&c.Session, &c.Attempt, &c.Score, &c.Automatic, &known, &genuine, &c.Drawn, &judged)
 		c.Known, c.Genuine, c.Judged = known != 0, genuine != 0, judged != 0
 		return c, err
-	}, "SELECT session, attempt, score, automatic, known, genuine, drawn, judged FROM case_scores WHERE measure = ? AND session >= ? AND session < ? ORDER BY session DESC LIMIT ?",
-		measure, idBound(SessionPrefix, from), idBound(SessionPrefix, before), limit)
+	}, `SELECT session, attempt, score, automatic, known, genuine, drawn, judged FROM case_scores WHERE measure = ? AND session >= ? AND session < ?
+		AND (? = 1 OR session NOT IN (SELECT id FROM sessions WHERE simulated = 1)) ORDER BY session DESC LIMIT ?`,
+		measure, idBound(SessionPrefix, from), idBound(SessionPrefix, before), smallint(simulated), limit)
 	slices.Reverse(out)
 	return out, err
 }

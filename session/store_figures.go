@@ -340,7 +340,12 @@ func (s *Store) cases(ctx context.Context, hour time.Time) (map[string]*caseRow,
 	return out, err
 }
 
-// CountInReview counts the cases that wait for a person.
+// CountInReview counts the cases that wait for a person; simulated ones only while
+// there are no others.
 func (s *Store) CountInReview(ctx context.Context) (int64, error) {
-	return s.number(ctx, "count cases in review", "SELECT COUNT(*) FROM sessions WHERE state = 'pending_review' AND "+notTest("tenant"))
+	only, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.number(ctx, "count cases in review", "SELECT COUNT(*) FROM sessions WHERE state = 'pending_review' AND (simulated = 0 OR ? = 1) AND "+notTest("tenant"), smallint(only))
 }

@@ -62,8 +62,12 @@ func (p *Place) scan(r scanner, more ...any) error {
 // usualSLA orders cases whose cell says nothing.
 const usualSLA = 24 * time.Hour
 
-// enterQueue places a case that begins to wait for a person.
+// enterQueue places a case that begins to wait for a person. Nobody looks at one
+// of a sandbox, so it is in no queue.
 func (tx *Tx) enterQueue(ses *Session, t *policy.Triage) error {
+	if ses.Test() {
+		return nil
+	}
 	if t == nil {
 		t = &policy.Triage{Queue: policy.DefaultQueue}
 	}
@@ -74,7 +78,7 @@ func (tx *Tx) enterQueue(ses *Session, t *policy.Triage) error {
 	overloaded := false
 	if t.Above > 0 {
 		var waiting int
-		if err := tx.row("SELECT COUNT(*) FROM review_queue WHERE queue = ?", t.Queue).Scan(&waiting); err != nil {
+		if err := tx.row("SELECT COUNT(*) FROM review_queue q JOIN sessions s ON s.id = q.session WHERE q.queue = ? AND s.simulated = ?", t.Queue, smallint(ses.Simulated)).Scan(&waiting); err != nil {
 			return fmt.Errorf("count queue of reviews: %w", err)
 		}
 		overloaded = waiting >= t.Above
@@ -189,17 +193,22 @@ type QueueState struct {
 	Overloaded bool `json:"overloaded"`
 }
 
-// ReviewQueues lists the queues that hold cases. Of policies with different limits
-// the strictest one counts.
+// ReviewQueues lists the queues that hold cases, without simulated ones. Of policies
+// with different limits the strictest one counts.
 func (s *Store) ReviewQueues(ctx context.Context) ([]QueueState, error) {
+	return s.queues(ctx, false)
+}
+
+func (s *Store) queues(ctx context.Context, simulated bool) ([]QueueState, error) {
 	return list(ctx, s, "read queues of reviews", func(r scanner) (QueueState, error) {
 		var q QueueState
 		var oldest int64
 		err := r.Scan(&q.Queue, &q.Waiting, &q.Late, &q.Escalated, &oldest, &q.Above)
 		q.Oldest, q.Overloaded = fromMicros(oldest), q.Above > 0 && q.Waiting > q.Above
 		return q, err
-	}, `SELECT queue, COUNT(*), SUM(CASE WHEN due_at > 0 AND due_at < ? THEN 1 ELSE 0 END), SUM(CASE WHEN escalated_at > 0 THEN 1 ELSE 0 END),
-		MIN(entered_at), COALESCE(MIN(NULLIF(above, 0)), 0) FROM review_queue GROUP BY queue ORDER BY queue LIMIT 1000`, micros(s.clock()))
+	}, `SELECT q.queue, COUNT(*), SUM(CASE WHEN q.due_at > 0 AND q.due_at < ? THEN 1 ELSE 0 END), SUM(CASE WHEN q.escalated_at > 0 THEN 1 ELSE 0 END),
+		MIN(q.entered_at), COALESCE(MIN(NULLIF(q.above, 0)), 0) FROM review_queue q JOIN sessions s ON s.id = q.session
+		WHERE s.simulated = ? GROUP BY q.queue ORDER BY q.queue LIMIT 1000`, micros(s.clock()), smallint(simulated))
 }
 
 // Orders of the queue of reviews. ByTriage is the order of work; the others show
@@ -227,7 +236,11 @@ func (s *Store) reviewKey(ctx context.Context, order string) (string, []any, err
 	default:
 		return "", nil, fmt.Errorf("%w: unknown order of the queue", ErrInvalid)
 	}
-	queues, err := s.ReviewQueues(ctx)
+	only, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	queues, err := s.queues(ctx, only)
 	if err != nil {
 		return "", nil, err
 	}

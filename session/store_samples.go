@@ -253,9 +253,15 @@ func (s *Store) SampleCounts(ctx context.Context, since time.Time, simulated boo
 		WHERE p.entered_at >= ? AND (s.simulated = 0 OR ? = 1) GROUP BY p.machine, p.outcome, p.state ORDER BY p.machine, p.outcome, p.state LIMIT 100`, micros(since), smallint(simulated))
 }
 
-// OpenSamples counts those that wait for a person, and of them those that are late.
+// OpenSamples counts those that wait for a person, and of them those that are late;
+// simulated ones only while there are no real cases.
 func (s *Store) OpenSamples(ctx context.Context) (open, late int64, err error) {
-	err = s.queryRow(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN due_at < ? THEN 1 ELSE 0 END), 0) FROM review_samples WHERE state = 'open'", micros(s.clock())).Scan(&open, &late)
+	only, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = s.queryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN p.due_at < ? THEN 1 ELSE 0 END), 0) FROM review_samples p JOIN sessions s ON s.id = p.session
+		WHERE p.state = 'open' AND (s.simulated = 0 OR ? = 1)`, micros(s.clock()), smallint(only)).Scan(&open, &late)
 	return open, late, err
 }
 

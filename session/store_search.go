@@ -159,14 +159,23 @@ func (s *Store) RecentErasures(ctx context.Context, limit int) ([]storage.Erasur
 }
 
 // ReviewerPairs returns what pairs of reviewers said of the same attempt, each
-// without knowing of the other, in votes cast at a time or later; at most limit.
+// without knowing of the other, in votes cast at a time or later; at most limit. A
+// third vote, which settles a disagreement, is none of them. Votes on simulated
+// cases count while there are only such.
 func (s *Store) ReviewerPairs(ctx context.Context, since time.Time, limit int) (first, second []string, err error) {
+	only, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	type pair struct{ a, b string }
 	pairs, err := list(ctx, s, "read pairs of votes", func(r scanner) (p pair, err error) {
 		err = r.Scan(&p.a, &p.b)
 		return p, err
 	}, `SELECT a.outcome, b.outcome FROM review_votes a JOIN review_votes b ON b.session = a.session AND b.attempt = a.attempt AND b.id > a.id
-		WHERE a.id >= ? ORDER BY a.id DESC LIMIT ?`, idBound(VotePrefix, since), limit)
+		JOIN sessions s ON s.id = a.session
+		WHERE a.id >= ? AND a.blind = 1 AND b.blind = 1 AND (s.simulated = 0 OR ? = 1) AND `+notTest("s.tenant")+`
+		AND (SELECT COUNT(*) FROM review_votes c WHERE c.session = a.session AND c.attempt = a.attempt AND c.id < b.id) = 1
+		ORDER BY a.id DESC LIMIT ?`, idBound(VotePrefix, since), smallint(only), limit)
 	for _, p := range pairs {
 		first, second = append(first, p.a), append(second, p.b)
 	}

@@ -74,8 +74,17 @@ func (s *Store) ShadowCases(ctx context.Context, hash string, since time.Time) i
 	}
 }
 
+// What watches a canary asks these every half minute on every server. Cases of
+// sandboxes and simulated ones steer nothing.
+var (
+	// The order of the join is SQLite's, too: by time first.
+	armQuery = `SELECT d.state, COUNT(*) FROM decisions d CROSS JOIN sessions s
+		WHERE s.id = d.session AND d.decider = 'worker' AND d.at >= ? AND s.policy_hash = ? AND s.simulated = 0 AND ` + notTest("s.tenant") + " GROUP BY d.state"
+	firstUnderQuery = `SELECT COALESCE((SELECT created_at FROM sessions WHERE policy_hash = ? AND simulated = 0 AND ` + notTest("tenant") + ` ORDER BY created_at LIMIT 1), 0)`
+)
+
 // Arm counts the automatic decisions since a time on sessions that were created
-// under a policy.
+// under a policy, without those of sandboxes and simulated ones.
 func (s *Store) Arm(ctx context.Context, hash string, since time.Time) (policy.Arm, error) {
 	type count struct {
 		state State
@@ -84,8 +93,7 @@ func (s *Store) Arm(ctx context.Context, hash string, since time.Time) (policy.A
 	cs, err := list(ctx, s, "count decisions", func(r scanner) (c count, err error) {
 		err = r.Scan(&c.state, &c.n)
 		return c, err
-	}, `SELECT d.state, COUNT(*) FROM decisions d JOIN sessions s ON s.id = d.session
-		WHERE d.decider = 'worker' AND s.policy_hash = ? AND d.at >= ? GROUP BY d.state`, hash, micros(since))
+	}, armQuery, micros(since), hash)
 	var a policy.Arm
 	for _, c := range cs {
 		switch c.state {
@@ -102,10 +110,10 @@ func (s *Store) Arm(ctx context.Context, hash string, since time.Time) (policy.A
 	return a, err
 }
 
-// FirstUnder is when the first session under a policy was created; zero: there is
-// none.
+// FirstUnder is when the first session under a policy was created, sandboxes and
+// simulated ones left out; zero: there is none.
 func (s *Store) FirstUnder(ctx context.Context, hash string) (time.Time, error) {
-	us, err := s.number(ctx, "find first session of policy", "SELECT COALESCE(MIN(created_at), 0) FROM sessions WHERE policy_hash = ?", hash)
+	us, err := s.number(ctx, "find first session of policy", firstUnderQuery, hash)
 	return fromMicros(us), err
 }
 

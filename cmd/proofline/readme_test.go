@@ -129,7 +129,8 @@ func TestTheMinuteOfTheREADMERunsAsItStands(t *testing.T) {
 		script = strings.ReplaceAll(script, r[0], r[1])
 	}
 	script += `
-until curl -s -H "Authorization: Bearer $KEY" http://` + address + `/v1/sessions/$SES >ses.json && grep -q '"outcome"' ses.json; do sleep 0.2; done
+N=0
+until curl -s -m 10 -H "Authorization: Bearer $KEY" http://` + address + `/v1/sessions/$SES >ses.json && grep -q '"outcome"' ses.json; do kill -0 $UP; N=$((N+1)); test $N -lt 300 || { echo "not decided:"; cat ses.json; exit 1; }; sleep 0.2; done
 proofline explain $SES --for support >explain.txt
 proofline receipt $SES > case.json
 proofline replay --all >replay.txt
