@@ -3,6 +3,7 @@ package receiver
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,12 +19,27 @@ func TestTheReceiverTakesGenuineEventsOnceAndNothingElse(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		testserver.Missing(t, "node", "install nodejs")
 	}
+	for name, x := range map[string]struct {
+		args        []string
+		takes, says string
+		refuses     string
+	}{
+		"live": {[]string{}, "", "", `,"test":true`},
+		"test": {[]string{"--test"}, `,"test":true`, "test ", ""},
+	} {
+		t.Run(name, func(t *testing.T) { receives(t, x.args, x.takes, x.says, x.refuses) })
+	}
+}
+
+// receives runs a receiver. takes and refuses end the data of events of its kind and
+// of the other one.
+func receives(t *testing.T, args []string, takes, says, refuses string) {
 	secret := webhook.NewSecret()
 	key, err := webhook.ParseKey(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("node", "receiver.mjs", "0")
+	cmd := exec.Command("node", append([]string{"receiver.mjs", "0"}, args...)...)
 	cmd.Env = append(os.Environ(), "PROOFLINE_WEBHOOK_SECRET="+secret)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
@@ -39,7 +55,10 @@ func TestTheReceiverTakesGenuineEventsOnceAndNothingElse(t *testing.T) {
 		t.Fatal("it says nothing")
 	}
 	address := "http://127.0.0.1:" + strings.TrimPrefix(lines.Text(), "listening on ")
-	body := []byte(`{"type":"session.decided","timestamp":"2026-01-01T00:00:00Z","data":{"event_id":"evt_1","session_id":"ses_1","sequence":5,"state":"approved","attempt":1,"codes":[],"correlation_id":"c","test":true}}`)
+	event := func(session string, sequence int, state, kind string) []byte {
+		return fmt.Appendf(nil, `{"type":"session.decided","timestamp":"2026-01-01T00:00:00Z","data":{"event_id":"evt_1","session_id":%q,"sequence":%d,"state":%q,"attempt":1,"codes":[],"correlation_id":"c"%s}}`, session, sequence, state, kind)
+	}
+	body := event("ses_1", 5, "approved", takes)
 	send := func(body []byte, at time.Time, change func(http.Header)) int {
 		t.Helper()
 		h, err := webhook.Headers("evt_1", at, body, key)
@@ -67,8 +86,15 @@ func TestTheReceiverTakesGenuineEventsOnceAndNothingElse(t *testing.T) {
 	if c := send(body, now, nil); c != 204 {
 		t.Errorf("a genuine event is answered %d", c)
 	}
-	if !lines.Scan() || lines.Text() != "test session.decided ses_1 approved " {
-		t.Errorf("it says %q", lines.Text())
+	heard := func(want string) {
+		t.Helper()
+		if !lines.Scan() || lines.Text() != says+"session.decided "+want+" " {
+			t.Errorf("it says %q, want %q", lines.Text(), want)
+		}
+	}
+	heard("ses_1 approved")
+	if c := send(event("ses_9", 1, "approved", refuses), now, nil); c != 400 {
+		t.Errorf("an event of the other kind is answered %d", c)
 	}
 	if c := send(body, now, nil); c != 204 {
 		t.Errorf("the same event again is answered %d", c)
@@ -79,7 +105,16 @@ func TestTheReceiverTakesGenuineEventsOnceAndNothingElse(t *testing.T) {
 	if c := send(body, now, func(h http.Header) { h.Set("webhook-id", "evt_2") }); c != 400 {
 		t.Errorf("an event under another id is answered %d", c)
 	}
-	if c := send(bytes.Replace(body, []byte("approved"), []byte("rejected"), 1), now, nil); c != 204 {
-		t.Errorf("another event is answered %d", c) // overtaken: not told, but accepted
+	if c := send(event("ses_1", 4, "submitted", takes), now, nil); c != 204 {
+		t.Errorf("an event that was overtaken is answered %d", c)
 	}
+	// Each was done once, or not at all: the next that it says is the next new one.
+	if c := send(event("ses_1", 6, "expired", takes), now, nil); c != 204 {
+		t.Errorf("the next event is answered %d", c)
+	}
+	heard("ses_1 expired")
+	if c := send(event("ses_2", 1, "rejected", takes), now, nil); c != 204 {
+		t.Errorf("another session's event is answered %d", c)
+	}
+	heard("ses_2 rejected")
 }
