@@ -14,7 +14,7 @@ import (
 )
 
 // figuresMark is how far CountFigures has come, in vault_state.
-const figuresMark = "figures_counted"
+const figuresMark = "figures_counted_2" // 2: with causes; another name has all counted again
 
 // figuresOverlap is how long before the last count changes are looked at again:
 // transactions of another machine can be committed after they were dated.
@@ -142,15 +142,16 @@ func (s *Store) countHour(ctx context.Context, hour time.Time) error {
 	if err != nil {
 		return err
 	}
-	groups := map[FigureGroup]*Figures{}
+	groups := map[figureKey]*tally{}
 	for _, c := range cases {
 		g := groups[c.group]
 		if g == nil {
-			g = &Figures{}
+			g = &tally{causes: Causes{}}
 			groups[c.group] = g
 		}
 		f := c.count()
 		g.Add(&f)
+		g.causes.raised(c.against)
 	}
 	return s.write(ctx, "count figures", func(tx *Tx) error {
 		if err := tx.putFigures(Hour, hour, groups); err != nil {
@@ -166,24 +167,25 @@ func (s *Store) countDay(ctx context.Context, day time.Time) error {
 	if err != nil {
 		return err
 	}
-	groups := map[FigureGroup]*Figures{}
+	groups := map[figureKey]*tally{}
 	for _, h := range hours {
-		key := FigureGroup{Tenant: h.Tenant, Jurisdiction: h.Jurisdiction, DocumentType: h.DocumentType, Device: h.Device}
+		key := figureKey{Tenant: h.Tenant, Jurisdiction: h.Jurisdiction, DocumentType: h.DocumentType, Device: h.Device}
 		if groups[key] == nil {
-			groups[key] = &Figures{}
+			groups[key] = &tally{causes: Causes{}}
 		}
 		groups[key].Add(&h.Figures)
+		groups[key].causes.Add(h.Causes)
 	}
 	return s.write(ctx, "count figures", func(tx *Tx) error { return tx.putFigures(Day, day, groups) })
 }
 
-func (tx *Tx) putFigures(span time.Duration, begins time.Time, groups map[FigureGroup]*Figures) error {
+func (tx *Tx) putFigures(span time.Duration, begins time.Time, groups map[figureKey]*tally) error {
 	if _, err := tx.exec("DELETE FROM figures WHERE span = ? AND begins = ?", int64(span/time.Second), begins.Unix()); err != nil {
 		return err
 	}
 	for g, f := range groups {
 		if err := tx.later("count figures", "INSERT INTO figures (span, begins, tenant, jurisdiction, document_type, device, counts) VALUES ("+marks(7)+")",
-			int64(span/time.Second), begins.Unix(), g.Tenant, g.Jurisdiction, g.DocumentType, g.Device, f.encode()); err != nil {
+			int64(span/time.Second), begins.Unix(), g.Tenant, g.Jurisdiction, g.DocumentType, g.Device, encodeFigures(&f.Figures, f.causes)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,28 +104,60 @@ func (f *Figures) Quantile(t Timing, q float64) (d time.Duration, ok bool) {
 	return time.Duration(timeBounds[len(timeBounds)-1] * float64(time.Second)), true
 }
 
-// encode writes the counts that are not zero, as "counter:count".
-func (f *Figures) encode() string {
+// encode writes the counts that are not zero, as "counter:count", and behind them
+// those of reasons, as "code:count".
+func encodeFigures(f *Figures, causes Causes) string {
 	var b strings.Builder
 	for i, n := range f {
 		if n != 0 {
 			fmt.Fprintf(&b, "%d:%d ", i, n)
 		}
 	}
+	for _, c := range slices.Sorted(maps.Keys(causes)) {
+		fmt.Fprintf(&b, "%s:%d ", c, causes[c])
+	}
 	return strings.TrimSuffix(b.String(), " ")
 }
 
-func decodeFigures(text string) (f Figures, err error) {
+// Causes count sessions by what spoke against an approval: by reason code, and by
+// its cause ("capture", "document", …), under which a session counts once.
+type Causes map[policy.Code]int64
+
+// Add adds another group's.
+func (c Causes) Add(o Causes) {
+	for code, n := range o {
+		c[code] += n
+	}
+}
+
+// raised counts one session.
+func (c Causes) raised(codes map[policy.Code]bool) {
+	causes := map[string]bool{}
+	for code := range codes {
+		c[code]++
+		causes[code.Category()] = true
+	}
+	for cause := range causes {
+		c[policy.Code(cause)]++
+	}
+}
+
+func decodeFigures(text string) (f Figures, causes Causes, err error) {
+	causes = Causes{}
 	for part := range strings.FieldsSeq(text) {
 		at, count, _ := strings.Cut(part, ":")
 		i, ierr := strconv.Atoi(at)
 		n, nerr := strconv.ParseInt(count, 10, 64)
+		if ierr != nil && nerr == nil && at != "" && at[0] >= 'a' {
+			causes[policy.Code(at)] += n
+			continue
+		}
 		if ierr != nil || nerr != nil || i < 0 || i >= len(f) {
-			return f, fmt.Errorf("read figures: %w: %q", ErrInvalid, part)
+			return f, causes, fmt.Errorf("read figures: %w: %q", ErrInvalid, part)
 		}
 		f[i] += n
 	}
-	return f, nil
+	return f, causes, nil
 }
 
 // FigureGroup is a group of sessions that began in the same hour or day.
@@ -132,6 +165,16 @@ type FigureGroup struct {
 	Begins                                     time.Time
 	Tenant, Jurisdiction, DocumentType, Device string
 	Figures
+	Causes Causes
+}
+
+// figureKey is what sessions of a group have in common.
+type figureKey struct{ Tenant, Jurisdiction, DocumentType, Device string }
+
+// tally is what is counted of a group.
+type tally struct {
+	Figures
+	causes Causes
 }
 
 // FigureFilter selects groups; From is inclusive, Before exclusive, both are cut
@@ -169,14 +212,14 @@ func scanFigures(r scanner) (g FigureGroup, err error) {
 	var counts string
 	if err = r.Scan(&begins, &g.Tenant, &g.Jurisdiction, &g.DocumentType, &g.Device, &counts); err == nil {
 		g.Begins = time.Unix(begins, 0).UTC()
-		g.Figures, err = decodeFigures(counts)
+		g.Figures, g.Causes, err = decodeFigures(counts)
 	}
 	return g, err
 }
 
 // caseRow is what counting needs of a session.
 type caseRow struct {
-	group       FigureGroup
+	group       figureKey
 	simulated   bool
 	state       State
 	attempt     int
@@ -188,6 +231,7 @@ type caseRow struct {
 	first       *Decision // the first automatic one
 	resent      bool
 	system      bool
+	against     map[policy.Code]bool // reasons that mattered in an automatic decision
 	referred    bool
 	hooks       Figures
 	decidedLast time.Time
@@ -263,6 +307,14 @@ func (c *caseRow) learn(d Decision) {
 	}
 	c.automatic, c.reviewed = &d, nil
 	c.referred = c.referred || d.State == PendingReview
+	for _, r := range d.Reasons {
+		if r.Action != policy.Note {
+			if c.against == nil {
+				c.against = map[policy.Code]bool{}
+			}
+			c.against[r.Code] = true
+		}
+	}
 	c.system = c.system || slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Code.Category() == "system" && r.Action != policy.Note })
 }
 

@@ -42,11 +42,19 @@ func TestFiguresFollowWhatBecomesOfSessions(t *testing.T) {
 		for _, span := range []time.Duration{Hour, Day} {
 			f := total(t, s, span)
 			if f[Created] != 3 || f[Consented] != 2 || f[SentIn] != 2 || f[Judged] != 2 || f[ToReview] != 1 || f[EndApproved] != 1 || f[HooksDue] == 0 {
-				t.Errorf("after %v: %v", span, f.encode())
+				t.Errorf("after %v: %v", span, encodeFigures(&f, nil))
 			}
 			if d, ok := f.Quantile(DecideTime, .5); !ok || d < 2*time.Second || d > 4*time.Second {
 				t.Errorf("median time to decision: %v %v", d, ok)
 			}
+		}
+		days := must[[]FigureGroup](t)(s.Figures(ctx, FigureFilter{Before: testStart.Add(100 * Day), Span: Day}))
+		causes := Causes{}
+		for _, g := range days {
+			causes.Add(g.Causes)
+		}
+		if causes["biometric"] != 1 || causes["biometric.liveness_uncertain"] != 1 || len(causes) != 2 {
+			t.Errorf("causes %v", causes)
 		}
 		c.add(25 * time.Hour) // the one who left expires; the review ends
 		must[int](t)(s.ExpireDue(ctx, 10))
@@ -56,7 +64,7 @@ func TestFiguresFollowWhatBecomesOfSessions(t *testing.T) {
 		}
 		f := total(t, s, Day)
 		if f[Created] != 3 || f[EndExpired] != 1 || f[LeftAtStart] != 1 || f[EndRejected] != 1 {
-			t.Errorf("at the end: %v", f.encode())
+			t.Errorf("at the end: %v", encodeFigures(&f, nil))
 		}
 		only := must[[]FigureGroup](t)(s.Figures(ctx, FigureFilter{Before: testStart.Add(100 * Day), Span: Day, Jurisdiction: "DE"}))
 		if len(only) != 1 || only[0].Figures[Created] != 1 {

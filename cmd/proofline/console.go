@@ -11,7 +11,7 @@ import (
 // console is the pages for people, over everything that they show.
 func (s settings) console(n *node, live *livePolicy, archive *archive, door *login.Door, desk *review.Desk, public string, wake func()) *console.Console {
 	c := console.Config{
-		Door: door, Desk: desk, PublicURL: public, Log: n.log, Store: n.store, QueuePage: true, Wake: wake,
+		Door: door, Desk: desk, PublicURL: public, Log: n.log, Store: n.store, QueuePage: true, Wake: wake, ReadObject: n.readObject, Prove: n.proveNow,
 		Models: func() ([]models.Status, error) {
 			return models.Verify(s.modelsDir(), firstNonEmpty(s.Models.Profile, models.Default))
 		},

@@ -64,6 +64,10 @@ type Config struct {
 	Models func() ([]models.Status, error)
 	// QueuePage: the tasks' own page is served under /ops/queues.
 	QueuePage bool
+	// ReadObject decrypts a deletion certificate, Prove shows entries of the log under
+	// a signed checkpoint. Without them certificates can not be opened here.
+	ReadObject func(ctx context.Context, object string) ([]byte, error)
+	Prove      casefile.Prove
 	// Wake has what was started again looked at at once. nil: within seconds.
 	Wake func()
 }
@@ -112,7 +116,7 @@ func New(c Config) *Console {
 	}
 	x := &Console{c: c, pages: map[string]*template.Template{}, static: map[string]static{}}
 	for _, name := range []string{"login", "account", "reviews", "review", "blind", "checks", "grants", "message", "overview", "sessions", "session", "thresholds",
-		"policies", "policy", "policyedit", "policychange", "retention", "audit", "webhooks", "queues", "models", "users"} {
+		"certificate", "policies", "policy", "policyedit", "policychange", "retention", "audit", "webhooks", "queues", "models", "users"} {
 		// The files are compiled in and covered by tests.
 		x.pages[name] = template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
@@ -175,6 +179,7 @@ func (x *Console) Pages() []api.Page {
 		page("POST", "/sessions/{id}/hold", access.HoldPlace, x.hold),
 
 		page("GET", "/retention", access.HoldRead, x.retention),
+		page("GET", "/retention/{id}", access.HoldRead, x.certificate),
 		page("POST", "/holds/{hold}/lift", access.HoldPlace, x.liftHold),
 		page("GET", "/audit", access.AuditRead, x.audit),
 		page("POST", "/audit/verify", access.AuditRead, x.verifyAudit),

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
 )
 
@@ -104,6 +105,7 @@ type overviewData struct {
 		Rows []split
 		Rest int
 	}
+	Causes    []cause
 	Series    []bar
 	Ticks     []tick
 	Days      []tick
@@ -150,6 +152,7 @@ func (x *Console) overview(w http.ResponseWriter, r *http.Request) {
 	start := from.Truncate(d.Window.Span)
 	var before session.Figures
 	var own []session.FigureGroup
+	causes := session.Causes{}
 	for _, g := range groups {
 		if g.Begins.Before(start) {
 			before.Add(&g.Figures)
@@ -157,10 +160,12 @@ func (x *Console) overview(w http.ResponseWriter, r *http.Request) {
 		}
 		own = append(own, g)
 		d.Total.Add(&g.Figures)
+		causes.Add(g.Causes)
 	}
 	d.Simulated = d.Total[session.Made]
 	d.tiles(&before)
 	d.funnel()
+	d.causes(causes)
 	d.splits(own, r)
 	d.series(own, start)
 	x.render(w, r, http.StatusOK, "overview", view{Title: "Overview", Data: d})
@@ -238,6 +243,45 @@ func (d *overviewData) funnel() {
 		}
 	}
 	d.Open = all - end - t[session.EndExpired]
+}
+
+// cause is a group of reason codes with the sessions that they spoke against.
+type cause struct {
+	Name, What string
+	N          int64
+	Share      ratio
+	Codes      []causeCode
+	Rest       int
+}
+
+// Width is the bar's length, 0 to 100.
+func (c cause) Width() float64 { return step{Share: c.Share}.Width() }
+
+type causeCode struct {
+	Code policy.Code
+	N    int64
+}
+
+// causeRows is how many codes of a cause are listed.
+const causeRows = 5
+
+func (d *overviewData) causes(counted session.Causes) {
+	for _, c := range []struct{ name, what string }{
+		{"capture", "the photo"}, {"document", "the document itself"}, {"biometric", "face and liveness"},
+		{"consistency", "sources that differ"}, {"compliance", "rules and lists"}, {"system", "this server"},
+	} {
+		n := counted[policy.Code(c.name)]
+		row := cause{Name: c.name, What: c.what, N: n, Share: ratio{n, d.Total[session.Judged]}}
+		for code, n := range counted {
+			if code.Category() == c.name && string(code) != c.name {
+				row.Codes = append(row.Codes, causeCode{code, n})
+			}
+		}
+		slices.SortFunc(row.Codes, func(a, b causeCode) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Code, b.Code)) })
+		row.Rest = max(0, len(row.Codes)-causeRows)
+		row.Codes = row.Codes[:len(row.Codes)-row.Rest]
+		d.Causes = append(d.Causes, row)
+	}
 }
 
 const splitRows = 8

@@ -98,7 +98,7 @@ func newOffice(t *testing.T, cases int) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.vault = storage.NewVault(blobs, keys, s.store, time.Now)
+	s.vault = storage.NewVault(blobs, keys, s.store, time.Now).WithSigner(signer)
 	under := func(ctx context.Context, hash, codes string) (*policy.Policy, error) {
 		r, err := s.store.Rules(ctx, hash)
 		if err != nil {
@@ -127,6 +127,19 @@ func newOffice(t *testing.T, cases int) *office {
 		Store: s.store, Vault: s.vault, Policy: rules, Current: o.active, PublicURL: s.url, Door: door, Desk: desk,
 		Console: console.New(console.Config{
 			Door: door, Desk: desk, PublicURL: s.url, Store: s.store, Verifier: public, QueuePage: true,
+			ReadObject: func(ctx context.Context, id string) ([]byte, error) {
+				obj, err := s.store.GetObject(ctx, id)
+				if err != nil {
+					return nil, err
+				}
+				return s.vault.Read(ctx, obj, 1<<20)
+			},
+			Prove: func(ctx context.Context, entries []audit.Entry, earlier ...int64) (audit.Proof, error) {
+				if _, _, err := s.store.Checkpoint(ctx, signer); err != nil {
+					return audit.Proof{}, err
+				}
+				return s.store.ProveAudit(ctx, entries, earlier...)
+			},
 			Rules:  console.Rules{Current: o.active, Under: under},
 			Models: func() ([]models.Status, error) { return models.Verify(models.DefaultDir(), models.Default) },
 		}),
