@@ -39,6 +39,7 @@ type thresholdsData struct {
 	FromX, ToX   [2]float64
 	DET          *det
 	Target, Cost string
+	Simulated    bool // no case is real
 	Advice       *calibrate.Recommendation
 	Refused      string
 
@@ -69,6 +70,10 @@ func (x *Console) thresholds(w http.ResponseWriter, r *http.Request) {
 	d.Rules = rulesOn(p, d.Measure)
 	l, err := x.lab(r.Context(), d.Measure.Name, d.Window)
 	if err != nil {
+		x.fail(w, r, Path, err)
+		return
+	}
+	if d.Simulated, err = x.c.Store.OnlySimulated(r.Context()); err != nil {
 		x.fail(w, r, Path, err)
 		return
 	}
