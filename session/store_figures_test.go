@@ -35,7 +35,9 @@ func TestFiguresFollowWhatBecomesOfSessions(t *testing.T) {
 		toSubmitted(t, s, reviewed)
 		c.add(3 * time.Second)
 		must[*Session](t)(s.Apply(ctx, approved, AnyVersion, Decided(worker, 1, decision(policy.Approved)), nil))
-		must[*Session](t)(s.Apply(ctx, reviewed, AnyVersion, Decided(worker, 1, decision(policy.PendingReview, "biometric.liveness_uncertain")), nil))
+		doubt := decision(policy.PendingReview, "biometric.liveness_uncertain")
+		doubt.Reasons = []policy.Reason{{Code: "biometric.liveness_uncertain", Action: policy.Review}, {Code: "capture.several_documents", Action: policy.Note}}
+		must[*Session](t)(s.Apply(ctx, reviewed, AnyVersion, Decided(worker, 1, doubt), nil))
 		if n := must[int](t)(s.CountFigures(ctx)); n == 0 { // the neighbour of a change near the hour is counted, too
 			t.Errorf("%d hours counted", n)
 		}

@@ -208,9 +208,7 @@ func (s *Store) OutboxCounts(ctx context.Context) (counts map[OutboxKind]map[Out
 	rows, err := list(ctx, s, "count outbox", func(r scanner) (c count, err error) {
 		err = r.Scan(&c.kind, &c.state, &c.n, &c.due)
 		return c, err
-	}, `SELECT kind, 'pending', COUNT(*), MIN(available_at) FROM outbox WHERE state = 'pending' GROUP BY kind
-		UNION ALL SELECT kind, 'dispatched', COUNT(*), 0 FROM outbox WHERE state = 'dispatched' GROUP BY kind
-		UNION ALL SELECT kind, 'dead', COUNT(*), 0 FROM outbox WHERE state = 'dead' GROUP BY kind`)
+	}, "SELECT kind, state, COUNT(*), CASE state WHEN 'pending' THEN MIN(available_at) ELSE 0 END FROM outbox WHERE state <> 'done' GROUP BY kind, state") // as the index outbox_undone
 	if err != nil {
 		return nil, 0, err
 	}
