@@ -16,7 +16,7 @@ import (
 // decodeSettings say where photos are decoded.
 type decodeSettings struct {
 	Isolation string `help:"Photos decoded in restricted processes of their own: all, heif (HEIC and AVIF only, whose decoder is the most complex) or off. A 2-megapixel photo costs about 2 ms more, one of 12 about 40." enum:"all,heif,off" default:"all"`
-	Processes int    `help:"Most of these processes at once. Each holds about 50 MB, and at most 640 MiB more while it decodes. 0: as many as cores, at most 4." default:"0"`
+	Processes int    `help:"Most of these processes at once. Each holds about 25 MB and the room of the last photo, and may take 640 MiB while it decodes. 0: as many as cores, at most 4." default:"0"`
 }
 
 func (d decodeSettings) options() isolate.Options {
