@@ -79,11 +79,11 @@ func (d *Desk) JudgeBlind(ctx context.Context, account, id string, v Verdict) (s
 	vote := session.Vote{Session: id, Account: account, Outcome: v.Outcome, Codes: v.Codes}
 	var note storage.Object
 	if strings.TrimSpace(v.Note) != "" {
-		rules, err := d.c.Policy(ctx, b.Session.PolicyHash)
+		_, cell, err := d.rules(ctx, &b.Session)
 		if err != nil {
 			return session.Sample{}, err
 		}
-		if note, err = d.keepText(ctx, rules.Cell(b.Session.Context()), id, NoteKind, v.Note); err != nil {
+		if note, err = d.keepText(ctx, cell, id, NoteKind, v.Note); err != nil {
 			return session.Sample{}, err
 		}
 		vote.Note = note.ID
