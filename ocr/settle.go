@@ -137,7 +137,3 @@ func bare(s string) string {
 // strokes are the letters that are no others with marks, as the engine without
 // them reads them.
 var strokes = strings.NewReplacer("Ø", "O", "ø", "o", "Ł", "L", "ł", "l", "Þ", "P", "Đ", "D", "Ð", "D", "ı", "i", "’", "'", "ß", "B")
-
-func ascii(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) < 0
-}

@@ -24,7 +24,7 @@ const (
 	maxMatcherScreenings = 2000
 )
 
-// ErrScreeningsFull: the session has as many screening results as it may.
+// ErrScreeningsFull tells that the session has as many screening results as it may.
 var ErrScreeningsFull = errors.New("no more screening results of this session")
 
 // Screening is what a search of one list said of a session's person. It holds no
