@@ -15,7 +15,7 @@ FUZZTIME ?= 10s
 BUILDFLAGS ?=
 # Packages whose tests run a second time under the race detector: those with
 # goroutines and no vision, where it finds something in reasonable time.
-RACE ?= ./api ./models ./policy/... ./mrz ./calibrate/... ./audit/... ./session/... ./storage/... ./webhook/... ./web/... ./internal/testserver
+RACE ?= ./api ./models ./policy/... ./mrz ./calibrate/... ./audit/... ./session/... ./storage/... ./webhook/... ./web/console ./internal/testserver
 
 .PHONY: help
 help: ## list the targets
@@ -86,7 +86,7 @@ chaos: ## the failure tests in their long form: SCHEDULES simulated, CHAOS_CASES
 	@$(ENV) PROOFLINE_REQUIRE=all PROOFLINE_CHAOS_CASES=$(CHAOS_CASES) go test ./pipeline -count=1 -v -timeout 3h -run Chaos
 
 .PHONY: race
-race: ## the concurrency-heavy packages under the race detector, one by one: browsers wait only so long
+race: ## the concurrency-heavy packages under the race detector, without browsers, one by one
 	@$(ENV) PROOFLINE_REQUIRE=all go test -race -short -p 1 -timeout 20m $(RACE)
 
 .PHONY: bench

@@ -35,6 +35,9 @@ type tab struct {
 
 func openTab(t *testing.T) *tab {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		testserver.Missing(t, "chromium", err.Error())
