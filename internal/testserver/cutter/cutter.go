@@ -17,6 +17,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	mute  bool  // bytes vanish, and nobody is told
 	left  int64 // bytes until the next cut; negative: none
+	next  func(cuts int) int64
 	cuts  int
 	conns map[net.Conn]bool
 }
@@ -47,7 +48,16 @@ func (p *Proxy) URL() string { return "http://" + p.listener.Addr().String() }
 func (p *Proxy) CutAfter(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.left = n
+	p.left, p.next = n, nil
+}
+
+// CutAgain breaks all connections again and again: next is told how often they
+// were cut and says after how many more bytes the next cut comes; negative: never.
+// No byte passes between a cut and that answer.
+func (p *Proxy) CutAgain(next func(cuts int) int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left, p.next = next(p.cuts), next
 }
 
 // Swallow makes every byte vanish, in both directions and without an end: a peer
@@ -137,6 +147,9 @@ func (p *Proxy) take(n int64) (pass int64, cut bool) {
 	}
 	pass = p.left
 	p.left, p.cuts = -1, p.cuts+1
+	if p.next != nil {
+		p.left = p.next(p.cuts)
+	}
 	p.drop()
 	return pass, true
 }
