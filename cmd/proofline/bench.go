@@ -28,6 +28,7 @@ type benchCmd struct {
 	Clients  int           `help:"Closed loop: cases open at once. 0: four, and three for each worker beyond the first." default:"0"`
 	Rate     float64       `help:"Open loop: so many people come a minute, whether or not the server keeps up; times then count from when each was to come." default:"0"`
 	Even     bool          `help:"Open loop: people come evenly instead of at random (Poisson)."`
+	Backlog  bool          `help:"Workers start when every case is submitted: what they do while the API rests. Needs queue.address and --cases. People come at --rate, 240 a minute by default, and wait."`
 	MaxOpen  int           `help:"Open loop: cases open at once at most; who waits for it waits on the server's account." default:"2000"`
 	Mix      string        `help:"Kinds of cases with their weights: passport, id_card, refused (a first photo that is refused), other_person, screen_replay." default:"passport=6,id_card=2,refused=2"`
 	Photos   int           `help:"Different cases that are drawn before the start; they are used in turn. 0: one for each weight of the mix." default:"0"`
@@ -89,6 +90,10 @@ func (c *benchCmd) check() error {
 		return wrong("--rate, --clients and --photos can not be negative, --max-open is at least 1")
 	case c.Rate > 0 && c.Clients > 0:
 		return wrong("--clients is for the closed loop, --rate for the open one")
+	case c.Backlog && (c.Server != "" || c.Queue.Address == "" || c.Cases == 0 || c.Duration > 0 || c.Clients > 0):
+		return wrong("--backlog needs bench's own server with queue.address, and --cases without --duration or --clients")
+	case c.Backlog && c.Cases > c.MaxOpen:
+		return wrong("--backlog holds all --cases open at once: raise --max-open")
 	case c.Every < time.Second:
 		return wrong("--every must be at least 1s")
 	case c.Server != "" && len(c.Key) == 0:
@@ -112,6 +117,12 @@ func (c *benchCmd) Run(ctx context.Context, k *kong.Context) (err error) {
 	if c.Duration > 0 && c.Cases == 40 {
 		c.Cases = 0 // the default gives way to a duration
 	}
+	if c.Backlog {
+		c.Poll = max(c.Poll, 2*time.Second) // everybody waits at once, and the API is to rest
+		if c.Rate == 0 {
+			c.Rate = 240
+		}
+	}
 	cases, sizes, err := c.draw(ctx, mix)
 	if err != nil {
 		return err
@@ -119,9 +130,9 @@ func (c *benchCmd) Run(ctx context.Context, k *kong.Context) (err error) {
 	target := &load.Target{URL: strings.TrimRight(c.Server, "/"), Keys: c.Key, Poll: c.Poll, Cases: cases, Recorder: load.NewRecorder(),
 		Transport: &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096, IdleConnTimeout: time.Minute}}
 	scrapes := c.Metrics
+	var own *benchServer
 	if c.Server == "" {
-		own, err := c.startServer(ctx, k)
-		if err != nil {
+		if own, err = c.startServer(ctx, k); err != nil {
 			return err
 		}
 		defer own.stop()
@@ -147,7 +158,12 @@ func (c *benchCmd) Run(ctx context.Context, k *kong.Context) (err error) {
 	}
 	before := scrapeStages(ctx, scrapes)
 	stop := c.follow(ctx, target.Recorder, watch, scrapes, &report)
-	report.Result, err = load.Run(ctx, plan, target.Recorder, target.Person, nil)
+	if c.Backlog {
+		report.Result, err = c.backlog(ctx, plan, own, target, watch)
+		report.Setup.Loop, scrapes = "backlog", own.metrics
+	} else {
+		report.Result, err = load.Run(ctx, plan, target.Recorder, target.Person, nil)
+	}
 	stop()
 	if err != nil {
 		return err

@@ -90,6 +90,22 @@ func TestBenchMeasuresAnAPIAndWorkersOnRedisPostgreSQLAndS3(t *testing.T) {
 	}
 }
 
+func TestABacklogIsWorkedOffByWorkersThatStartWhenAllIsSubmitted(t *testing.T) {
+	needVision(t)
+	flags, env := stack(t)
+	r, _ := runBench(t, env, append(flags, "--backlog", "--workers", "1", "--cases", "6", "--photos", "1", "--mix", "passport=1")...)
+	if r.Setup.Loop != "backlog" || r.Result.Cases != 6 || r.Result.Failed != 0 || r.Result.MaxInFlight != 6 || r.Result.PerMinute <= 0 {
+		t.Errorf("%+v %+v", r.Setup, r.Result)
+	}
+	var names []string
+	for _, p := range r.Processes {
+		names = append(names, p.Name)
+	}
+	if strings.Join(names, ",") != "serve,worker 1" || r.Processes[1].CPUSeconds <= 0 || r.Generator.Name != "bench" {
+		t.Errorf("%+v, %+v", r.Processes, r.Generator)
+	}
+}
+
 func TestBenchSaysWhatWouldBeRightAndTouchesNoUsedStore(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--cases or --duration": {"--cases", "0"},
@@ -97,6 +113,7 @@ func TestBenchSaysWhatWouldBeRightAndTouchesNoUsedStore(t *testing.T) {
 		"--server needs --key":  {"--server", "http://127.0.0.1:1"},
 		"--clients is for":      {"--rate", "5", "--clients", "2"},
 		"is not NAME=PID":       {"--watch", "postgres"},
+		"--backlog needs":       {"--backlog"},
 	} {
 		cmd := program(append([]string{"bench"}, args...)...)
 		out, err := cmd.CombinedOutput()

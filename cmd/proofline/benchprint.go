@@ -97,6 +97,9 @@ func (r *benchReport) print(w io.Writer) {
 	if s.Loop == "open" {
 		load = fmt.Sprintf("open loop, %.1f people a minute", s.PerMinute)
 	}
+	if s.Loop == "backlog" {
+		load = "all submitted before the workers start"
+	}
 	workers := ""
 	if s.Workers > 0 {
 		workers = fmt.Sprintf(", %d workers", s.Workers)

@@ -27,6 +27,7 @@ type benchServer struct {
 	keys    []string
 	metrics []string
 	parts   []benchPart
+	env     []string
 }
 
 type benchPart struct {
@@ -76,17 +77,25 @@ func (c *benchCmd) startServer(ctx context.Context, k *kong.Context) (_ *benchSe
 	if err := s.start(ctx, "serve", listen, append([]string{"serve"}, args...), env); err != nil {
 		return nil, err
 	}
-	for n := range c.Workers {
+	s.env = env
+	if c.Backlog {
+		return s, nil
+	}
+	return s, s.startWorkers(ctx, c.Workers)
+}
+
+func (s *benchServer) startWorkers(ctx context.Context, n int) error {
+	for i := range n {
 		at, err := freeAddress("127.0.0.1:0")
 		if err != nil {
-			return nil, err
+			return err
 		}
-		name := fmt.Sprintf("worker %d", n+1)
-		if err := s.start(ctx, name, at, []string{"worker", "--data-dir", s.dir, "--worker.concurrency", "1", "--worker.listen", at}, env); err != nil {
-			return nil, err
+		name := fmt.Sprintf("worker %d", i+1)
+		if err := s.start(ctx, name, at, []string{"worker", "--data-dir", s.dir, "--worker.concurrency", "1", "--worker.listen", at}, s.env); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // prepareStore makes API keys, in a store without sessions.

@@ -141,6 +141,12 @@ func TestCapacityTables(t *testing.T) {
 			checks = append(checks, x)
 			closed = append(closed, r)
 		}
+		if s.name != "embedded" {
+			for _, w := range []int{1, 2} {
+				r, _ := measure(fmt.Sprintf("backlog-%d", w), "--workers", fmt.Sprint(w), "--cases", cases, "--backlog")
+				closed = append(closed, r)
+			}
+		}
 	}
 	var tables bytes.Buffer
 	fmt.Fprintf(&tables, "Measured %s with %s, %d cases a point, mix `%s`, %d cores shared with the load generator and all servers.\n\n", time.Now().UTC().Format("2006-01"), version, n, base.Setup.Mix, base.Setup.Cores)
@@ -162,6 +168,9 @@ func capacityTables(w *bytes.Buffer, base benchReport, runs []benchReport, check
 		how := fmt.Sprintf("closed, %d", r.Setup.Clients)
 		if r.Setup.Loop == "open" {
 			how = fmt.Sprintf("open, %.1f a minute", r.Setup.PerMinute)
+		}
+		if r.Setup.Loop == "backlog" {
+			how = "backlog"
 		}
 		cores, mib, errs := 0.0, 0.0, 0
 		for _, p := range r.Processes {

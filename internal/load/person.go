@@ -33,6 +33,10 @@ type Target struct {
 	// it one address's limit of requests bounds the load.
 	Addresses bool
 	Cases     []Case // taken in turn
+	// Submitted, when it is not nil, is told of every submission, and Work, when
+	// it is not nil, is waited for before a person asks for the decision.
+	Submitted func()
+	Work      <-chan struct{}
 	Recorder  *Recorder
 	Transport http.RoundTripper
 }
@@ -91,6 +95,9 @@ func (t *Target) Person(ctx context.Context, n int, intended time.Time) (string,
 	}
 	step(Submit)
 	submitted := from
+	if t.Submitted != nil {
+		t.Submitted()
+	}
 	ses, err := t.decided(ctx, service, capture, created.Session.ID)
 	if err != nil {
 		return "", fmt.Errorf("decision: %w", err)
@@ -98,11 +105,19 @@ func (t *Target) Person(ctx context.Context, n int, intended time.Time) (string,
 	// The server's own times: asking now and then would round them up.
 	took := ses.Decision.At.Sub(*ses.SubmittedAt)
 	t.Recorder.Step(Decision, took)
+	t.Recorder.decided(ses.Decision.At)
 	t.Recorder.Step(Whole, submitted.Sub(intended)+took)
 	return ses.State, nil
 }
 
 func (t *Target) decided(ctx context.Context, service *client.Service, capture *client.Capture, id string) (*client.Session, error) {
+	if t.Work != nil {
+		select {
+		case <-t.Work:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	tick := time.NewTicker(max(t.Poll, 10*time.Millisecond))
 	defer tick.Stop()
 	for {

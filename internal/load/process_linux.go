@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,6 +101,14 @@ func Watch(names []string, pids []int) (*Processes, error) {
 		w.first[i] = cpu
 	}
 	return w, nil
+}
+
+// Insert watches one more process, in the i-th place; all that it used counts.
+func (w *Processes) Insert(i int, name string, pid int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.names, w.pids = slices.Insert(w.names, i, name), slices.Insert(w.pids, i, pid)
+	w.first, w.use = slices.Insert(w.first, i, 0), slices.Insert(w.use, i, Usage{})
 }
 
 // Look takes a sample of all processes and returns what they used so far.

@@ -31,6 +31,7 @@ type Recorder struct {
 	outcomes map[string]int
 	errors   map[string]int
 	ends     []time.Duration // of finished cases, since the start
+	at       []time.Time     // of decisions, by the server's clock
 	failed   int
 
 	intervalFrom  int // ends already told by Interval
@@ -68,6 +69,28 @@ func (r *Recorder) lost() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed++
+}
+
+func (r *Recorder) decided(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = append(r.at, at)
+}
+
+// Rate is how many decisions a minute were made, by the server's clock, without
+// the first edge ones and the last; 0 when too few are left.
+func (r *Recorder) Rate(edge int) float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := slices.SortedFunc(slices.Values(r.at), time.Time.Compare)
+	if len(at) < 2*edge+2 {
+		return 0
+	}
+	at = at[edge : len(at)-edge]
+	if d := at[len(at)-1].Sub(at[0]).Minutes(); d > 0 {
+		return float64(len(at)-1) / d
+	}
+	return 0
 }
 
 // Latency is the distribution of one step.
