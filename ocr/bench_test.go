@@ -11,7 +11,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 	defer p.Close()
 	rd := &Reader{Page: p}
-	if names, err := NewPool(PoolOptions{Language: "Latin"}); err == nil {
+	if names, err := NewPool(PoolOptions{Language: "Latin", NoWords: true}); err == nil {
 		defer names.Close()
 		rd.Names = names
 	}

@@ -25,9 +25,12 @@ type PoolOptions struct {
 	// script ("Latin"); empty means "eng".
 	Language string
 	// Clients is the number of engines, and with that of reads at a time;
-	// 0 means 1. An engine with English data holds about 40 MiB,
-	// one with that of the Latin script about 190 MiB.
+	// 0 means 1.
 	Clients int
+	// NoWords leaves out the word list of the trained data, which Tesseract
+	// loads for its own text lines whatever load_system_dawg says: right for
+	// names, wrong for captions.
+	NoWords bool
 	// MaxPixels bounds one image, because a running recognition can not be
 	// interrupted; 0 means 16 million.
 	MaxPixels int
@@ -62,9 +65,17 @@ func NewPool(o PoolOptions) (*Pool, error) {
 		}
 		o.Tessdata = dir
 	}
-	file := filepath.Join(o.Tessdata, o.Language+".traineddata")
+	file := filepath.Join(o.Tessdata, o.Language+trainedSuffix)
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("ocr: trained data of %q: %w", o.Language, err)
+	}
+	if o.NoWords {
+		dir, err := withoutWords(o.Tessdata, o.Language)
+		if err != nil {
+			return nil, fmt.Errorf("ocr: trained data of %q: %w", o.Language, err)
+		}
+		defer os.RemoveAll(dir) // the engines have read it when they are started
+		o.Tessdata = dir
 	}
 	p := &Pool{free: make(chan *gosseract.Client, o.Clients), closed: make(chan struct{}), maxPixels: o.MaxPixels}
 	for range o.Clients {
@@ -89,7 +100,8 @@ func start(o PoolOptions) (*gosseract.Client, error) {
 		c.SetTessdataPrefix(o.Tessdata),
 		c.SetLanguage(o.Language),
 		c.DisableOutput(),
-		// Without word lists: names and numbers are no dictionary words.
+		// Without the word lists of the older engine: names and numbers are no
+		// dictionary words.
 		c.SetVariable("load_system_dawg", "0"),
 		c.SetVariable("load_freq_dawg", "0"),
 		setImage(c, blank),

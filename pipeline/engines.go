@@ -57,8 +57,8 @@ func OpenEngines(c EnginesConfig) (*Engines, error) {
 		open  func() error
 	}{
 		{"mrz", func() (err error) { e.MRZ, err = reader.New(reader.Options{Clients: c.Concurrency}); return }},
-		{"ocr", func() (err error) { e.OCR, err = openOCR(c, "eng"); return }},
-		{"names", func() (err error) { e.Names, err = openOCR(c, "Latin"); return }},
+		{"ocr", func() (err error) { e.OCR, err = openOCR(c, "eng", false); return }},
+		{"names", func() (err error) { e.Names, err = openOCR(c, "Latin", true); return }},
 		{"face", func() (err error) { e.Faces, err = face.OpenWith(set, face.Options{Workers: c.Concurrency}); return }},
 		{"liveness", func() (err error) {
 			e.Liveness, err = liveness.OpenWith(set, liveness.Options{Workers: c.Concurrency})
@@ -82,12 +82,12 @@ func OpenEngines(c EnginesConfig) (*Engines, error) {
 var errNotInstalled = errors.New("not installed")
 
 // openOCR starts Tesseract with the system's data of a language or script.
-func openOCR(c EnginesConfig, language string) (*ocr.Pool, error) {
+func openOCR(c EnginesConfig, language string, noWords bool) (*ocr.Pool, error) {
 	dir, err := ocr.SystemTessdata(language)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotInstalled, err)
 	}
-	return ocr.NewPool(ocr.PoolOptions{Tessdata: dir, Language: language, Clients: c.Concurrency})
+	return ocr.NewPool(ocr.PoolOptions{Tessdata: dir, Language: language, Clients: c.Concurrency, NoWords: noWords})
 }
 
 // Text is the reader of the visual zone; nil without an OCR engine.

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 // program prepares a run of proofline.
 func program(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), beProofline+"=1", "OMP_THREAD_LIMIT=1")
+	cmd.Env = append(os.Environ(), beProofline+"=1", "OMP_THREAD_LIMIT=1", "MALLOC_ARENA_MAX=2")
 	return cmd
 }
 

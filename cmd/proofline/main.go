@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -65,7 +67,7 @@ func main() {
 	if isolate.IsChild() {
 		os.Exit(isolate.Child())
 	}
-	oneTesseractThread()
+	startWithLimits()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second Ctrl-C ends the process at once.
@@ -143,21 +145,25 @@ type exitError struct {
 
 func (e exitError) Error() string { return e.msg }
 
-// oneTesseractThread makes Tesseract use one thread per client. It reads the
-// variable when the process starts, so it can not be set from inside: the
-// process replaces itself once.
-func oneTesseractThread() {
-	if os.Getenv("OMP_THREAD_LIMIT") != "" {
+// startWithLimits sets what the C libraries read only when a process starts,
+// and so can not be set from inside: the process replaces itself once.
+// Tesseract uses one thread per engine then, and the C allocator keeps one
+// arena per core instead of eight, each with what was freed in it.
+func startWithLimits() {
+	changed := false
+	for name, value := range map[string]string{"OMP_THREAD_LIMIT": "1", "MALLOC_ARENA_MAX": strconv.Itoa(max(2, runtime.NumCPU()))} {
+		if os.Getenv(name) == "" {
+			changed = os.Setenv(name, value) == nil || changed
+		}
+	}
+	if !changed {
 		return
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		return
 	}
-	if os.Setenv("OMP_THREAD_LIMIT", "1") != nil {
-		return
-	}
-	// On failure the process goes on; recognition is only slower.
+	// On failure the process goes on; it is only slower and larger.
 	_ = syscall.Exec(exe, os.Args, os.Environ())
 }
 

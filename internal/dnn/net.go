@@ -68,12 +68,16 @@ func Open(file string, instances int) (*Net, error) {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
 	defer f.Close()
-	model, err := io.ReadAll(io.LimitReader(f, MaxModelBytes+1))
+	st, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, fmt.Errorf("open model: %w", err)
 	}
-	if len(model) == 0 || len(model) > MaxModelBytes {
-		return nil, fmt.Errorf("model has %d bytes, want 1 to %d", len(model), MaxModelBytes)
+	if st.Size() == 0 || st.Size() > MaxModelBytes {
+		return nil, fmt.Errorf("model has %d bytes, want 1 to %d", st.Size(), MaxModelBytes)
+	}
+	model := make([]byte, st.Size()) // at once: a buffer that grows leaves twice as much behind
+	if _, err := io.ReadFull(f, model); err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
 	}
 	instances = max(instances, 1)
 	n := &Net{
