@@ -42,6 +42,13 @@ func TestAProgressiveBombIsRefused(t *testing.T) {
 	wantCode(t, append(b, 0xff, 0xd9), Limits{}, CodeTooManyPixels)
 }
 
+func TestAWebPThatDeclaresToEndBeforeItBeginsIsCorrupt(t *testing.T) {
+	for size := byte(0); size < 4; size++ { // the format's own name takes four bytes
+		b := append([]byte("RIFF"), size, 0, 0, 0)
+		wantCode(t, append(b, "WEBPVP8L\x05\x00\x00\x00\x2f\x00\x00\x00\x00\x00"...), Limits{}, CodeCorrupt)
+	}
+}
+
 // resident returns a line of /proc/self/status in MiB, or 0 where there is none.
 func resident(name string) int {
 	b, _ := os.ReadFile("/proc/self/status")

@@ -316,6 +316,7 @@ func FuzzHeader(f *testing.F) {
 	f.Add(withEXIF(asJPEG(f, corners(20, 20)), 6))
 	f.Add(asPNG(f, corners(20, 20)))
 	f.Add([]byte("RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x4f\xc3\x00\x4f\xc3\x00"))
+	f.Add([]byte("RIFF\x00\x00\x00\x00WEBP"))
 	f.Add([]byte("GIF89a\x02\x00\x02\x00\x00\x00\x00,\x00\x00\x00\x00\x02\x00\x02\x00\x00\x02\x01\x00\x00;"))
 	for _, name := range []string{"heic", "avif"} {
 		if b, err := os.ReadFile("testdata/corners." + name); err == nil {

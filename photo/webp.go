@@ -7,6 +7,9 @@ import "encoding/binary"
 func readWebPHeader(b []byte) (*header, *Error) {
 	h := &header{format: "webp", bits: 8, channels: 3, orientation: 1}
 	size := uint64(binary.LittleEndian.Uint32(b[4:])) + 8
+	if size < 12 { // the name of the format is part of the length
+		return nil, refuse(CodeCorrupt, "the WebP declares an impossible length")
+	}
 	if size > uint64(len(b)) {
 		return nil, refuse(CodeTruncated, "the WebP ends before the length it declares")
 	}
