@@ -49,6 +49,17 @@ func TestAWebPThatDeclaresToEndBeforeItBeginsIsCorrupt(t *testing.T) {
 	}
 }
 
+// A note is made of what happened to a photo, however often the file gives cause:
+// notes are kept with the case, and 25 MB hold two million empty chunks.
+func TestANoteIsMadeOnce(t *testing.T) {
+	p := asPNG(t, corners(20, 20))
+	again := bytes.Repeat(chunk("acTL", make([]byte, 8)), 500)
+	i := mustDecode(t, append(append(append([]byte{}, p[:33]...), again...), p[33:]...), Limits{})
+	if len(i.Notes) != 1 || !i.Noted(NoteAnimated) {
+		t.Errorf("%d notes", len(i.Notes))
+	}
+}
+
 // resident returns a line of /proc/self/status in MiB, or 0 where there is none.
 func resident(name string) int {
 	b, _ := os.ReadFile("/proc/self/status")

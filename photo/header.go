@@ -3,6 +3,7 @@ package photo
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // header is what a file says about itself before any pixel is decoded.
@@ -21,7 +22,12 @@ type header struct {
 	payload       []byte
 }
 
-func (h *header) note(n string) { h.notes = append(h.notes, n) }
+// note adds n once, however often the file gives cause.
+func (h *header) note(n string) {
+	if !slices.Contains(h.notes, n) {
+		h.notes = append(h.notes, n)
+	}
+}
 
 // maxDeclared is the largest side any of the formats may declare before the
 // arithmetic on it is trusted.
