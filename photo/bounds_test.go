@@ -49,6 +49,30 @@ func TestAWebPThatDeclaresToEndBeforeItBeginsIsCorrupt(t *testing.T) {
 	}
 }
 
+// libjpeg keeps all coefficients of a picture whose components come in scans of
+// their own, progressive or not.
+func TestAPhotoInSeparateScansIsEstimatedLikeAProgressiveOne(t *testing.T) {
+	file := func(frame byte) []byte {
+		b := []byte{0xff, 0xd8, 0xff, frame, 0, 17, 8, 0x1f, 0x40, 0x1d, 0x4c, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0}
+		for c := byte(1); c <= 3; c++ {
+			b = append(b, 0xff, 0xda, 0, 8, 1, c, 0, 0, 63, 0, 0x28)
+		}
+		return append(b, 0xff, 0xd9)
+	}
+	var memory []int64
+	for _, frame := range []byte{0xc2, 0xc0} {
+		h, err := readHeader(file(frame))
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory = append(memory, h.memory(2))
+	}
+	if memory[0] != memory[1] {
+		t.Errorf("%d bytes progressive, %d in separate scans", memory[0], memory[1])
+	}
+	wantCode(t, file(0xc0), Limits{}, CodeTooManyPixels)
+}
+
 // A note is made of what happened to a photo, however often the file gives cause:
 // notes are kept with the case, and 25 MB hold two million empty chunks.
 func TestANoteIsMadeOnce(t *testing.T) {

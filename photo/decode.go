@@ -119,7 +119,7 @@ func (h *header) memory(reduce int) int64 {
 	px := int64(h.width) * int64(h.height)
 	out := 6 * px / int64(reduce*reduce)
 	switch {
-	case h.format == "jpeg" && h.progressive: // all coefficients, 16 bit each
+	case h.format == "jpeg" && h.buffered: // coefficients of 16 bit
 		return out + px*h.blocks/64*2
 	case h.format == "jpeg":
 		return out

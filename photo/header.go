@@ -14,8 +14,8 @@ type header struct {
 	channels      int
 	orientation   int // EXIF 1-8; 1 when absent
 	notes         []string
-	scans         int   // JPEG: scans, more than one when progressive
-	progressive   bool  // JPEG
+	scans         int   // JPEG
+	buffered      bool  // JPEG: the decoder keeps all coefficients until the last scan
 	blocks        int64 // JPEG: coefficients per pixel × 64, for the memory estimate
 	coded         int   // HEIF: the largest number of pixels that any part of the file declares
 	work          int   // HEIF: the pixels of all tiles that are decoded

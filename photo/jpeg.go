@@ -73,6 +73,11 @@ func readJPEGHeader(b []byte) (*header, *Error) {
 			if h.width == 0 {
 				return nil, refuse(CodeCorrupt, "the JPEG has picture data before its frame header")
 			}
+			// T.81 B.2.3: the first byte counts the components of the scan. libjpeg
+			// keeps the coefficients of a picture whose scans do not hold all.
+			if len(body) < 1 || int(body[0]) < h.channels {
+				h.buffered = true
+			}
 			if h.scans++; h.scans > maxScans {
 				return nil, refuse(CodeTooManyPixels, "the JPEG has more than %d scans", maxScans)
 			}
@@ -98,7 +103,7 @@ func (h *header) frame(marker byte, s []byte) *Error {
 	if h.width == 0 || h.height == 0 {
 		return refuse(CodeCorrupt, "the JPEG header declares %d × %d pixels", h.width, h.height)
 	}
-	h.progressive = marker == 0xc2
+	h.buffered = marker == 0xc2
 	var most, sum int64
 	for i := 0; i < h.channels; i++ {
 		hv := int64(s[6+3*i+1]>>4) * int64(s[6+3*i+1]&15)

@@ -97,9 +97,12 @@ func compareBench(path string, c capacity.Cost) (out comparison, err error) {
 	if r.Setup.Loop != "open" || r.Setup.Workers < 1 {
 		return out, exitError{code: 2, msg: path + " was not measured with --rate on bench's own server"}
 	}
-	rate := r.Setup.PerMinute / 60
+	// So many came: of a Poisson stream of 60 people the rate is easily a
+	// seventh off the one that was asked for.
+	came := r.Result.PerMinute
+	rate := came / 60
 	d := r.step(load.Decision)
-	out = comparison{File: path, PerMinute: r.Setup.PerMinute, Workers: r.Setup.Workers, Use: rate * c.ServiceSeconds / float64(r.Setup.Workers),
+	out = comparison{File: path, PerMinute: came, Workers: r.Setup.Workers, Use: rate * c.ServiceSeconds / float64(r.Setup.Workers),
 		MeasuredMean: d.MeanMS / 1000, MeasuredP95: d.P95MS / 1000, MeasuredCases: d.Count, measuredServer: r.Setup.Server}
 	if out.Use >= 1 {
 		return out, exitError{code: 2, msg: fmt.Sprintf("%s: %.0f cases a minute are more than %d workers can do, so the wait has no limit to compare with", path, out.PerMinute, out.Workers)}
