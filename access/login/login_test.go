@@ -105,18 +105,19 @@ func TestTheRightPasswordLetsInAndEverythingElseIsRefusedAlike(t *testing.T) {
 
 func TestAnUnknownNameTakesAsLongAsAWrongPassword(t *testing.T) {
 	h := open(t, nil)
-	measure := func(name string) time.Duration {
-		var ds []time.Duration
-		for range 7 {
+	// In turn, and the shortest of each: what else the machine does only adds.
+	shortest := map[string]time.Duration{}
+	for range 12 {
+		for _, name := range []string{"vera", "nobody"} {
 			began := time.Now()
 			_, _, _ = h.Password(ctx, name, "wrong", "", "192.0.2.1")
-			ds = append(ds, time.Since(began))
+			if took := time.Since(began); shortest[name] == 0 || took < shortest[name] {
+				shortest[name] = took
+			}
 			_ = h.store.ClearTries(ctx, session.TriesOfAccount(name))
 		}
-		slices.Sort(ds)
-		return ds[len(ds)/2]
 	}
-	known, unknown := measure("vera"), measure("nobody")
+	known, unknown := shortest["vera"], shortest["nobody"]
 	if r := float64(known) / float64(unknown); r < 0.5 || r > 2 {
 		t.Errorf("known %v, unknown %v", known, unknown)
 	}
