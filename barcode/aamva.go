@@ -191,8 +191,9 @@ func (l *Licence) check() {
 	slices.SortFunc(l.Oddities, func(a, b Oddity) int { return strings.Compare(a.Code+a.Element, b.Code+b.Element) })
 }
 
+// odd notes a deviation once. Codes and elements bound their number.
 func (l *Licence) odd(code, element string) {
-	if o := (Oddity{code, element}); !slices.Contains(l.Oddities, o) && len(l.Oddities) < maxElements {
+	if o := (Oddity{code, element}); !slices.Contains(l.Oddities, o) {
 		l.Oddities = append(l.Oddities, o)
 	}
 }

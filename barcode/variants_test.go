@@ -274,6 +274,36 @@ func TestMaliciousPayloadsAreFindingsAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestNoNumberOfHarmlessOdditiesHidesASuspiciousOne(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("@ANSI 636015090002DL00410278DLDAJCAX\n") // a Texan card of California
+	n := 1
+	for _, e := range Elements() {
+		if e.Max > 4 && e.Kind != "date" && n < 40 && e.ID != "DAO" && e.ID != "DCG" {
+			b.WriteString(e.ID + strings.Repeat("A", e.Max+1) + "\n")
+			n++
+		}
+	}
+	for i := 0; n < maxElements; i++ {
+		if id := fmt.Sprintf("D%c%c", 'K'+i/26, 'A'+i%26); full(id)[id] == "" {
+			b.WriteString(id + "x\n")
+			n++
+		}
+	}
+	first, err := ParseAAMVA([]byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(first.Oddities, Oddity{OddRegion, "DAJ"}) {
+		t.Errorf("among %d oddities the wrong jurisdiction is none", len(first.Oddities))
+	}
+	for range 8 {
+		if again, _ := ParseAAMVA([]byte(b.String())); !slices.Equal(again.Oddities, first.Oddities) {
+			t.Fatal("the same symbol has other oddities at every reading")
+		}
+	}
+}
+
 func TestElementsWithoutSeparatorsAreSplitAndMarked(t *testing.T) {
 	l, err := ParseAAMVA([]byte("@ANSI 636015030002DL00410217ZT02580015DLDCACDCBNONEDBA08042015DCSDOEDCTJOHNDBB02081977DBC1DAG5929 N ROCK STDAIAUSTINDAJTXDAQ38884194DCGUSA"))
 	if err != nil {
