@@ -77,7 +77,9 @@ func Face(m gocv.Mat, f FaceInfo) []Measure {
 	}
 	add("under_exposure", float64(under)/math.Max(1, float64(h.n)), "share")
 	add("over_exposure", float64(over)/math.Max(1, float64(h.n)), "share")
-	add("illumination_uniformity", uniformity(r, f, b), "share")
+	if v, ok := uniformity(r, f, b); ok {
+		add("illumination_uniformity", v, "share")
+	}
 	return out
 }
 
@@ -116,8 +118,9 @@ func pitch(p []photo.Point, apart float64) (float64, bool) {
 }
 
 // uniformity is the overlap of the luminance histograms of the two cheeks (ISO
-// /IEC 29794-5, illumination uniformity): 1 when both are lit alike.
-func uniformity(r *raster, f FaceInfo, b image.Rectangle) float64 {
+// /IEC 29794-5, illumination uniformity): 1 when both are lit alike. It returns
+// false where one of them is not in the picture.
+func uniformity(r *raster, f FaceInfo, b image.Rectangle) (float64, bool) {
 	left := image.Rect(r.w/6, r.h*45/100, r.w*42/100, r.h*75/100)
 	right := image.Rect(r.w*58/100, r.h*45/100, r.w*5/6, r.h*75/100)
 	if len(f.Points) >= 4 {
@@ -132,7 +135,7 @@ func uniformity(r *raster, f FaceInfo, b image.Rectangle) float64 {
 	}
 	hl, hr := r.histogram(left), r.histogram(right)
 	if hl.n < 16 || hr.n < 16 {
-		return 0
+		return 0, false
 	}
 	sum := 0.0
 	for i := 0; i < 256; i += 8 { // bins of 8 levels
@@ -142,5 +145,5 @@ func uniformity(r *raster, f FaceInfo, b image.Rectangle) float64 {
 		}
 		sum += math.Min(float64(a)/float64(hl.n), float64(c)/float64(hr.n))
 	}
-	return sum
+	return sum, true
 }

@@ -240,6 +240,18 @@ func TestAFaceTurnedAndUnevenlyLitMeasuresSo(t *testing.T) {
 	}
 }
 
+func TestLightIsNotMeasuredOnACheekThatIsNotInThePicture(t *testing.T) {
+	m := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(140, 150, 170, 0), 400, 400, gocv.MatTypeCV8UC3)
+	defer m.Close()
+	f := FaceInfo{Box: photo.Rect{X: 100, Y: 80, W: 200, H: 240}, Count: 1, // in profile: the far eye lies beside the box
+		Points: []photo.Point{{X: 88, Y: 160}, {X: 148, Y: 160}, {X: 95, Y: 200}, {X: 110, Y: 250}}}
+	for _, m := range Face(m, f) {
+		if m.Name == "face.illumination_uniformity" {
+			t.Errorf("uniformity %.2f of an evenly lit face", m.Value)
+		}
+	}
+}
+
 func BenchmarkMeasures(b *testing.B) {
 	m := sheetOf(200)
 	defer m.Close()
