@@ -19,7 +19,8 @@ type spot struct {
 const clipped = 249
 
 // findGlare returns the reflections, a mask (255 inside them), to be closed, and
-// the share of all burnt pixels, or false when they could not be looked for. What
+// the share of all burnt pixels, or false, and no mask, when they could not be
+// looked for. What
 // is not glare: white paper, which is as bright where nothing reflects, ends at a
 // sharp printed edge or has black ink on it; and holograms, whose colours leave a
 // channel unclipped.
@@ -31,7 +32,8 @@ func findGlare(r *raster) ([]spot, gocv.Mat, float64, bool) {
 	out := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(0, 0, 0, 0), h, w, gocv.MatTypeCV8UC1)
 	o := op.bytes(out)
 	if op.failed {
-		return nil, out, 0, false
+		out.Close()
+		return nil, gocv.Mat{}, 0, false
 	}
 	if bright*float64(w*h) < 25 { // less than the opening below leaves
 		return nil, out, bright, true
@@ -52,7 +54,8 @@ func findGlare(r *raster) ([]spot, gocv.Mat, float64, bool) {
 	op.do(labels.ConvertTo(&labels, gocv.MatTypeCV32F)) // gocv has no view of 32-bit integers
 	lab, err := labels.DataPtrFloat32()
 	if op.do(err); op.failed {
-		return nil, out, 0, false
+		out.Close()
+		return nil, gocv.Mat{}, 0, false
 	}
 	for c := 1; c < n; c++ {
 		area := int(stats.GetIntAt(c, 4))

@@ -240,6 +240,14 @@ func TestAFaceTurnedAndUnevenlyLitMeasuresSo(t *testing.T) {
 	}
 }
 
+func TestNothingIsLeftOpenWhereReflectionsCanNotBeLookedFor(t *testing.T) {
+	r := &raster{w: 32, h: 32, colour: gocv.NewMat(), grey: gocv.NewMat()} // no pixels: OpenCV refuses
+	defer r.close()
+	if _, mask, _, ok := findGlare(r); ok || !mask.Closed() {
+		t.Errorf("found %v, mask closed %v", ok, mask.Closed())
+	}
+}
+
 func TestLightIsNotMeasuredOnACheekThatIsNotInThePicture(t *testing.T) {
 	m := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(140, 150, 170, 0), 400, 400, gocv.MatTypeCV8UC3)
 	defer m.Close()
