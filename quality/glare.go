@@ -20,10 +20,9 @@ const clipped = 249
 
 // findGlare returns the reflections, a mask (255 inside them), to be closed, and
 // the share of all burnt pixels, or false, and no mask, when they could not be
-// looked for. What
-// is not glare: white paper, which is as bright where nothing reflects, ends at a
-// sharp printed edge or has black ink on it; and holograms, whose colours leave a
-// channel unclipped.
+// looked for. What is not glare: white paper, which is as bright where nothing
+// reflects, ends at a sharp printed edge or has black ink on it; and holograms,
+// whose colours leave a channel unclipped.
 func findGlare(r *raster) ([]spot, gocv.Mat, float64, bool) {
 	w, h := r.w, r.h
 	var op ops
