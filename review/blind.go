@@ -66,7 +66,9 @@ func (d *Desk) ReleaseBlind(ctx context.Context, account, id string) error {
 }
 
 // JudgeBlind records what the account says of the sampled case that it has. The
-// session stays as it is, whatever is said. *FaultError, session.ErrNotClaimed.
+// session stays as it is, whatever is said. v.Version is that of the session which
+// the account saw, or session.AnyVersion. *FaultError, session.ErrNotClaimed,
+// session.ErrConflict.
 func (d *Desk) JudgeBlind(ctx context.Context, account, id string, v Verdict) (session.Sample, error) {
 	b, err := d.BlindCase(ctx, account, id)
 	if err != nil {
@@ -88,7 +90,7 @@ func (d *Desk) JudgeBlind(ctx context.Context, account, id string, v Verdict) (s
 		}
 		vote.Note = note.ID
 	}
-	p, err := d.c.Store.JudgeSample(ctx, vote)
+	p, err := d.c.Store.JudgeSample(ctx, vote, v.Version)
 	if err != nil && note.ID != "" {
 		err = errors.Join(err, d.c.Vault.Remove(context.WithoutCancel(ctx), note))
 	}

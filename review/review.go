@@ -46,7 +46,7 @@ type Store interface {
 	OpenSamples(ctx context.Context) (open, late int64, err error)
 	TakeSample(ctx context.Context, account, only string, ttl time.Duration) (session.Sample, error)
 	ReleaseSample(ctx context.Context, account, id string) error
-	JudgeSample(ctx context.Context, v session.Vote) (session.Sample, error)
+	JudgeSample(ctx context.Context, v session.Vote, version int64) (session.Sample, error)
 
 	AskGrant(ctx context.Context, n session.NewGrant) (session.Grant, error)
 	ApproveGrant(ctx context.Context, account, id string) (session.Grant, error)

@@ -104,20 +104,28 @@ func (s *Store) Sample(ctx context.Context, session string) (Sample, error) {
 }
 
 // TakeSample gives a reviewer the open case that is due first, for ttl, or the one
-// that they have. Nobody chooses: who picks the easy ones spoils the sample. only,
-// when not empty, is the one case that may be given. ErrNotFound: there is none.
+// that they have. Nobody chooses: who picks the easy ones spoils the sample.
+// Simulated cases are given while there are no real ones. only, when not empty, is
+// the one case that may be given, as a simulation needs it. ErrNotFound: there is
+// none.
 func (s *Store) TakeSample(ctx context.Context, account, only string, ttl time.Duration) (Sample, error) {
 	if account == "" || ttl <= 0 {
 		return Sample{}, fmt.Errorf("take sampled case: %w", ErrInvalid)
 	}
+	simulated, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return Sample{}, err
+	}
 	var out Sample
-	err := s.write(ctx, "take sampled case", func(tx *Tx) error {
+	err = s.write(ctx, "take sampled case", func(tx *Tx) error {
 		now := micros(tx.Now)
 		q := "SELECT " + sampleColumns + ` FROM review_samples WHERE state = 'open' AND (account = '' OR account = ? OR expires_at <= ?)
 			AND NOT EXISTS (SELECT 1 FROM review_votes v WHERE v.session = review_samples.session AND v.account = ?)`
 		args := []any{account, now, account}
 		if only != "" {
 			q, args = q+" AND session = ?", append(args, only)
+		} else {
+			q, args = q+" AND (? = 1 OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = review_samples.session AND s.simulated = 0))", append(args, smallint(simulated))
 		}
 		var err error
 		out, err = scanSample(tx.row(q+" ORDER BY CASE WHEN account = ? AND expires_at > ? THEN 0 ELSE 1 END, due_at, session LIMIT 1"+tx.s.forUpdate(), append(args, account, now)...))
@@ -156,9 +164,10 @@ func (s *Store) ReleaseSample(ctx context.Context, account, session string) erro
 	})
 }
 
-// JudgeSample records what the reviewer who has a sampled case says of it. The
-// session stays as it was decided. ErrNotClaimed.
-func (s *Store) JudgeSample(ctx context.Context, v Vote) (Sample, error) {
+// JudgeSample records what the reviewer who has a sampled case says of it, as they
+// saw it at a version of the session, or AnyVersion. The session stays as it was
+// decided. ErrNotClaimed, ErrConflict.
+func (s *Store) JudgeSample(ctx context.Context, v Vote, version int64) (Sample, error) {
 	codes, err := json.Marshal(v.Codes)
 	if err != nil {
 		return Sample{}, fmt.Errorf("judge sampled case: %w", err)
@@ -180,6 +189,9 @@ func (s *Store) JudgeSample(ctx context.Context, v Vote) (Sample, error) {
 		}
 		if !out.HeldBy(v.Account, tx.Now) {
 			return ErrNotClaimed
+		}
+		if version != AnyVersion && version != ses.Version {
+			return &ConflictError{Session: ses.ID, Expected: version, Actual: ses.Version}
 		}
 		out.State, out.Said, out.Codes, out.Note, out.At = SampleJudged, v.Outcome, v.Codes, v.Note, tx.Now
 		e := reviewEntry(ses, v.Account, "sample.judged")
@@ -227,10 +239,13 @@ func (tx *Tx) loseSample(session string, c storage.Class) error {
 }
 
 // Disagreements lists sampled cases on which a person said the opposite of the
-// machine, newest first, at most 200.
-func (s *Store) Disagreements(ctx context.Context, since time.Time, limit int) ([]Sample, error) {
+// machine, newest first, at most 200. Simulated cases are left out unless they are
+// asked for.
+func (s *Store) Disagreements(ctx context.Context, since time.Time, simulated bool, limit int) ([]Sample, error) {
 	return list(ctx, s, "list disagreements", scanSample, "SELECT "+sampleColumns+` FROM review_samples WHERE state = 'judged' AND at >= ?
-		AND outcome <> machine AND outcome <> 'needs_resubmission' ORDER BY at DESC, session DESC LIMIT ?`, micros(since), min(max(limit, 1), 200))
+		AND outcome <> machine AND outcome <> 'needs_resubmission'
+		AND (? = 1 OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = review_samples.session AND s.simulated = 0))
+		ORDER BY at DESC, session DESC LIMIT ?`, micros(since), smallint(simulated), min(max(limit, 1), 200))
 }
 
 // SampleCount is how many sampled cases the machine decided so and a person said
@@ -265,8 +280,14 @@ func (s *Store) OpenSamples(ctx context.Context) (open, late int64, err error) {
 	return open, late, err
 }
 
-// NextSampleDue is when the first open sample is due; zero: there is none.
+// NextSampleDue is when the first open sample is due; zero: there is none. Simulated
+// ones wait only while there are no real cases.
 func (s *Store) NextSampleDue(ctx context.Context) (time.Time, error) {
-	us, err := s.number(ctx, "find open samples", "SELECT COALESCE(MIN(due_at), 0) FROM review_samples WHERE state = 'open'")
+	only, err := s.OnlySimulated(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	us, err := s.number(ctx, "find open samples", `SELECT COALESCE(MIN(p.due_at), 0) FROM review_samples p JOIN sessions s ON s.id = p.session
+		WHERE p.state = 'open' AND (s.simulated = 0 OR ? = 1)`, smallint(only))
 	return fromMicros(us), err
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -12,8 +13,17 @@ import (
 // sampled decides a case automatically, drawn for the blind sample with a chance.
 func sampled(t *testing.T, s *Store, o policy.Outcome, share float64) *Session {
 	t.Helper()
+	return sampledIn(ctx, t, s, o, share)
+}
+
+func sampledIn(ctx context.Context, t *testing.T, s *Store, o policy.Outcome, share float64) *Session {
+	t.Helper()
 	ses := must[*Session](t)(s.Create(ctx, newSession()))
-	toSubmitted(t, s, ses.ID)
+	must[*Session](t)(s.Apply(ctx, ses.ID, AnyVersion, consent(), nil))
+	for _, kind := range []string{"document_front", "selfie"} {
+		must[*Session](t)(s.PutEvidence(ctx, client, Evidence{Session: ses.ID, Kind: kind, Object: "obj_" + kind, SHA256: "00", Size: 3}))
+	}
+	must[*Session](t)(s.Apply(ctx, ses.ID, AnyVersion, Event{Kind: Submit, Actor: client}, nil))
 	ev := Decided(worker, 1, decision(o))
 	ev.Triage = &policy.Triage{Queue: "default", Sample: share, Within: time.Hour}
 	return must[*Session](t)(s.Apply(ctx, ses.ID, AnyVersion, ev, nil))
@@ -39,14 +49,17 @@ func TestASampledCaseIsJudgedWithoutChangingItsDecision(t *testing.T) {
 		if q, err := s.TakeSample(ctx, "bob", "", time.Minute); err != nil || q.Session != other.ID {
 			t.Errorf("two people have the same case: %+v, %v", q, err)
 		}
-		if _, err := s.JudgeSample(ctx, Vote{Session: ses.ID, Account: "bob", Outcome: policy.Approved}); !errors.Is(err, ErrNotClaimed) {
+		if _, err := s.JudgeSample(ctx, Vote{Session: ses.ID, Account: "bob", Outcome: policy.Approved}, AnyVersion); !errors.Is(err, ErrNotClaimed) {
 			t.Errorf("judged by who does not have it: %v", err)
 		}
 		g, err := s.AskGrant(ctx, NewGrant{Session: ses.ID, Account: "ada", Purpose: SamplePurpose, Life: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err = s.JudgeSample(ctx, Vote{Session: ses.ID, Account: "ada", Outcome: policy.Rejected, Codes: []policy.Code{"biometric.face_mismatch"}})
+		if _, err := s.JudgeSample(ctx, Vote{Session: ses.ID, Account: "ada", Outcome: policy.Approved}, ses.Version-1); !errors.Is(err, ErrConflict) {
+			t.Errorf("judged as it was before: %v", err)
+		}
+		p, err = s.JudgeSample(ctx, Vote{Session: ses.ID, Account: "ada", Outcome: policy.Rejected, Codes: []policy.Code{"biometric.face_mismatch"}}, ses.Version)
 		if err != nil || !p.Disagrees() {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -56,7 +69,7 @@ func TestASampledCaseIsJudgedWithoutChangingItsDecision(t *testing.T) {
 		if g, err = s.Grant(ctx, g.ID); err != nil || g.State(c.Now()) != "ended" {
 			t.Errorf("the grant lasts: %+v, %v", g, err)
 		}
-		if against, err := s.Disagreements(ctx, time.Time{}, 10); err != nil || len(against) != 1 || against[0].Session != ses.ID {
+		if against, err := s.Disagreements(ctx, time.Time{}, false, 10); err != nil || len(against) != 1 || against[0].Session != ses.ID {
 			t.Errorf("%+v, %v", against, err)
 		}
 		if err := s.ReleaseSample(ctx, "bob", other.ID); err != nil {
@@ -88,4 +101,40 @@ func TestWhoReviewedACaseDoesNotCheckIt(t *testing.T) {
 	if _, err := s.TakeSample(ctx, "ada", "", time.Minute); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v", err)
 	}
+}
+
+func TestSimulatedCasesAreBlindChecksOnlyWhileThereAreNoRealOnes(t *testing.T) {
+	each(t, func(t *testing.T, s *Store, c *testClock) {
+		var sim, second *Session
+		ok(t, s.Simulate(ctx, func(ctx context.Context, _ *Simulation) error {
+			sim, second = sampledIn(ctx, t, s, policy.Approved, 1), sampledIn(ctx, t, s, policy.Rejected, 1)
+			return nil
+		}))
+		if due := must[time.Time](t)(s.NextSampleDue(ctx)); due.IsZero() {
+			t.Error("a demo has no blind check")
+		}
+		if p := must[Sample](t)(s.TakeSample(ctx, "ada", "", time.Hour)); p.Session != sim.ID && p.Session != second.ID {
+			t.Errorf("a demo hands out %+v", p)
+		} else {
+			must[Sample](t)(s.JudgeSample(ctx, Vote{Session: p.Session, Account: "ada", Outcome: map[policy.Outcome]policy.Outcome{policy.Approved: policy.Rejected, policy.Rejected: policy.Approved}[p.Machine]}, AnyVersion))
+		}
+		if n := len(must[[]Sample](t)(s.Disagreements(ctx, time.Time{}, true, 10))); n != 1 {
+			t.Errorf("a demo has %d disagreements", n)
+		}
+		c.add(time.Minute)
+		must[*Session](t)(s.Create(ctx, newSession()))
+		if due := must[time.Time](t)(s.NextSampleDue(ctx)); !due.IsZero() {
+			t.Errorf("beside a real case a simulated one is due at %v", due)
+		}
+		if p, err := s.TakeSample(ctx, "bob", "", time.Hour); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a simulated case is handed out beside a real one: %+v, %v", p, err)
+		}
+		if n := len(must[[]Sample](t)(s.Disagreements(ctx, time.Time{}, false, 10))); n != 0 {
+			t.Errorf("%d simulated disagreements count as real", n)
+		}
+		own := sampled(t, s, policy.Approved, 1)
+		if due, p := must[time.Time](t)(s.NextSampleDue(ctx)), must[Sample](t)(s.TakeSample(ctx, "bob", "", time.Hour)); p.Session != own.ID || !due.Equal(p.Due) {
+			t.Errorf("due %v, handed out %+v, want the real case", due, p)
+		}
+	})
 }

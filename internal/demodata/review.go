@@ -73,7 +73,7 @@ func (l *life) check() {
 	if l.p.expired {
 		v.Outcome, v.Codes = policy.Rejected, []policy.Code{"document.expired"}
 	}
-	if _, l.err = l.w.store.JudgeSample(l.w.ctx, v); l.err == nil {
+	if _, l.err = l.w.store.JudgeSample(l.w.ctx, v, session.AnyVersion); l.err == nil {
 		l.w.sum.Checks++
 	}
 }

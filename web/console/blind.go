@@ -162,12 +162,16 @@ func (x *Console) checks(w http.ResponseWriter, r *http.Request) {
 		d.Window = windowOf("30d")
 	}
 	since := d.Now.Add(-d.Window.Length)
-	counts, err := x.c.Store.SampleCounts(r.Context(), since, true)
+	var counts []session.SampleCount
+	var err error
+	if d.Simulated, err = x.c.Store.OnlySimulated(r.Context()); err == nil {
+		counts, err = x.c.Store.SampleCounts(r.Context(), since, d.Simulated)
+	}
 	if err == nil {
 		d.Open, d.Late, err = x.c.Store.OpenSamples(r.Context())
 	}
 	if err == nil {
-		d.Against, err = x.c.Store.Disagreements(r.Context(), since, 100)
+		d.Against, err = x.c.Store.Disagreements(r.Context(), since, d.Simulated, 100)
 	}
 	if err != nil {
 		x.fail(w, r, Path, err)
