@@ -55,6 +55,18 @@ func TestWordsHaveTextConfidenceBoxAndLine(t *testing.T) {
 	}
 }
 
+func TestAPictureLongerThanTesseractsCoordinatesIsRefused(t *testing.T) {
+	p := openPool(t, 1)
+	for _, size := range []image.Point{{X: 40000, Y: 20}, {X: 20, Y: 40000}} { // ended the process
+		m := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(255, 0, 0, 0), size.Y, size.X, gocv.MatTypeCV8UC1)
+		_, err := p.Read(t.Context(), m, Request{PSM: 11})
+		m.Close()
+		if err == nil {
+			t.Errorf("%v: read", size)
+		}
+	}
+}
+
 func TestWaitingForAnEngineEndsWithTheContext(t *testing.T) {
 	p := openPool(t, 1)
 	c, err := p.take(t.Context())

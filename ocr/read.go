@@ -35,12 +35,19 @@ type Page struct {
 	Symbols []Word `json:"symbols,omitempty"`
 }
 
+// maxSide is the longest side of a picture: Tesseract keeps boxes in 16-bit
+// numbers (TBOX in ccstruct/rect.h) and crashes beyond them.
+const maxSide = 1<<15 - 1
+
 // Read recognises the text of an 8-bit grey or BGR image. It waits for a free
 // engine until ctx ends; a recognition that has begun runs to its end, which
 // PoolOptions.MaxPixels bounds.
 func (p *Pool) Read(ctx context.Context, m gocv.Mat, r Request) (*Page, error) {
 	if err := within(m, p.maxPixels); err != nil {
 		return nil, err
+	}
+	if side := max(m.Rows(), m.Cols()); side > maxSide {
+		return nil, fmt.Errorf("ocr: a side of %d pixels; at most %d", side, maxSide)
 	}
 	c, err := p.take(ctx)
 	if err != nil {
