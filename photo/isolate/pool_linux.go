@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"gocv.io/x/gocv"
 
@@ -143,7 +144,10 @@ func (p *Pool) Close() {
 
 // image checks an answer as what it is, outside input, and copies the pixels.
 func (c *child) image(a answer, l photo.Limits) (*photo.Image, error) {
+	text := strings.Join(append(a.Notes, a.Code, a.Detail, a.Format), "")
 	switch {
+	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return nil, errors.New("decode apart: the answer holds what is no text")
 	case a.Failed != "":
 		return nil, fmt.Errorf("decode apart: %.100q", a.Failed)
 	case a.Code != "":
@@ -151,7 +155,7 @@ func (c *child) image(a answer, l photo.Limits) (*photo.Image, error) {
 	}
 	w, h := int64(a.Width), int64(a.Height)
 	if w <= 0 || h <= 0 || w > int64(l.MaxSide) || h > int64(l.MaxSide) || w*h > int64(l.WorkPixels) ||
-		a.Scale <= 0 || a.Scale > 1 || a.Orientation < 1 || a.Orientation > 8 || len(a.Notes) > 16 ||
+		a.Scale < 1/float64(l.MaxSide) || a.Scale > 1 || a.Orientation < 1 || a.Orientation > 8 || len(a.Notes) > 16 ||
 		a.SourceWidth <= 0 || a.SourceWidth > l.MaxSide || a.SourceHeight <= 0 || a.SourceHeight > l.MaxSide {
 		return nil, errors.New("decode apart: the answer contradicts the limits")
 	}
