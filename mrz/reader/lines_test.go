@@ -100,3 +100,12 @@ func readCrop(r *Reader, m gocv.Mat, n int) (string, error) {
 	}
 	return b.String(), nil
 }
+
+func TestACutThatFailsLeavesNothingOpen(t *testing.T) {
+	l := &levels{m: []gocv.Mat{gocv.NewMat()}} // no pixels: OpenCV refuses
+	defer l.close()
+	m, err := l.cut(line{ux: 1, pitch: 16, aspect: 1}, 0, 1, 1, 64, 32)
+	if err == nil || !m.Closed() {
+		t.Errorf("error %v, picture closed %v", err, m.Closed())
+	}
+}

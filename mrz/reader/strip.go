@@ -78,7 +78,11 @@ func (l *levels) cut(n line, a, sx, sy float64, cols, rows int) (gocv.Mat, error
 	// The matrix maps result to photo, which is what WarpInverseMap declares.
 	err := gocv.WarpPerspectiveWithParams(l.m[level], &out, m, image.Pt(cols, rows),
 		gocv.InterpolationCubic|gocv.InterpolationFlags(16), gocv.BorderReplicate, color.RGBA{})
-	return out, err
+	if err != nil {
+		out.Close()
+		return gocv.Mat{}, err
+	}
+	return out, nil
 }
 
 // straighten fits the middle line and the height of the capitals to the ink,
