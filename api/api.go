@@ -63,6 +63,8 @@ type Store interface {
 
 	RedeemClientToken(ctx context.Context, secret, purpose, newPurpose string, ttl time.Duration) (session.ClientToken, string, error)
 
+	Judging(ctx context.Context, account string) (map[string]bool, error)
+	HiddenFrom(ctx context.Context, account string) (func(audit.Entry) bool, error)
 	TimelinePage(ctx context.Context, id string, after int64, limit int) (page []audit.Entry, more bool, err error)
 	SessionLog(ctx context.Context, id string) iter.Seq2[audit.Entry, error]
 	Erased(ctx context.Context, id string) (bool, error)
@@ -254,6 +256,7 @@ func New(d Deps) http.Handler {
 		a.registerChallenge(h)
 		a.registerLogin(h)
 		a.registerReviews(h)
+		a.registerChecks(h)
 		a.registerGrants(h)
 		a.registerCases(h)
 		root.described(h.OpenAPI())

@@ -56,13 +56,25 @@ func (a *api) timeline(ctx context.Context, in *timelineInput) (*timelineOutput,
 	if err != nil {
 		return nil, fromError(err)
 	}
+	if err := a.unlessBlind(ctx, ses.ID); err != nil {
+		return nil, fromError(err)
+	}
+	hidden := func(audit.Entry) bool { return false }
+	if s := StaffOf(ctx); s.Can(access.ReviewDecide) {
+		if hidden, err = a.deps.Store.HiddenFrom(ctx, s.Account.ID); err != nil {
+			return nil, fromError(err)
+		}
+	}
 	es, more, err := a.deps.Store.TimelinePage(ctx, ses.ID, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, fromError(err)
 	}
-	out := client.Timeline{Truncated: more, Entries: make([]client.LogEntry, len(es))}
-	for i, e := range es {
-		out.Entries[i] = client.LogEntry{Seq: e.Seq, Time: e.Time, Actor: e.Actor, Action: e.Action, From: e.From, To: e.To, Outcome: e.Outcome, Codes: e.Codes, Refs: e.Refs}
+	out := client.Timeline{Truncated: more, Entries: []client.LogEntry{}}
+	for _, e := range es {
+		if hidden(e) {
+			continue
+		}
+		out.Entries = append(out.Entries, client.LogEntry{Seq: e.Seq, Time: e.Time, Actor: e.Actor, Action: e.Action, From: e.From, To: e.To, Outcome: e.Outcome, Codes: e.Codes, Refs: e.Refs})
 	}
 	if more {
 		out.Next = &es[len(es)-1].Seq
@@ -119,6 +131,9 @@ func (a *api) caseErasure(ctx context.Context, in *idInput) (*erasureOutput, err
 func (a *api) caseCancellation(ctx context.Context, in *idInput) (*sessionOutput, error) {
 	if _, err := a.caseOf(ctx, in.ID); err != nil {
 		return nil, fromError(err)
+	}
+	if err := a.unlessBlind(ctx, in.ID); err != nil {
+		return nil, fromError(err) // a refusal would name the state
 	}
 	return a.cancel(ctx, in.ID, StaffOf(ctx).by(session.Operator))
 }

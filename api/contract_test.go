@@ -12,6 +12,7 @@ import (
 
 	"github.com/proofline/proofline/access"
 	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/policy"
 )
 
 // document is as much of an OpenAPI document as the tests read.
@@ -152,6 +153,20 @@ func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
 	call("GET", "/v1/sessions/"+waiting, "/v1/sessions/{id}", s.key, "", nil)
 	call("GET", "/v1/sessions/"+waiting+"/attributes", "/v1/sessions/{id}/attributes", s.key, "", nil)
 	call("POST", "/v1/sessions/"+waiting+"/cancellation", "/v1/sessions/{id}/cancellation", s.key, "", nil)
+	call("POST", "/v1/checks/next", "/v1/checks/next", staff, "", nil)
+	checked := s.drawn(policy.Approved)
+	call("GET", "/v1/checks", "/v1/checks", staff, "", nil)
+	call("GET", "/v1/checks/"+checked, "/v1/checks/{id}", staff, "", nil)
+	if k := call("POST", "/v1/checks/next", "/v1/checks/next", staff, "", nil); k["session"] != checked {
+		t.Errorf("check %v", k["session"])
+	}
+	call("GET", "/v1/checks/"+checked, "/v1/checks/{id}", staff, "", nil)
+	call("GET", "/v1/reviews/"+checked, "/v1/reviews/{id}", staff, "", nil)
+	call("POST", "/v1/checks/"+checked+"/verdict", "/v1/checks/{id}/verdict", staff, js, []byte(`{"outcome":"approved"}`))
+	resp, text := s.send("POST", "/v1/checks/"+checked+"/verdict", staff, js, `{"outcome":"approved"}`, map[string]string{"If-Match": fmt.Sprintf("%q", "1")})
+	if resp.StatusCode != 412 {
+		t.Errorf("a verdict on another version: %d %s", resp.StatusCode, text)
+	}
 	if c["session"] != waiting {
 		t.Errorf("case %v", c["session"])
 	}

@@ -105,8 +105,15 @@ func (a *api) openFields(ctx context.Context, in *grantInput) (*fieldsOutput, er
 	if err != nil {
 		return nil, a.fromEvidence(ctx, g.Session, err)
 	}
+	mine, err := a.deps.Store.Judging(ctx, g.Account)
+	if err != nil {
+		return nil, fromError(err)
+	}
 	out := client.Fields{Fields: make([]client.FieldValue, len(vs))}
 	for i, v := range vs {
+		if mine[g.Session] {
+			v.Confidence = 0 // a score would lead who judges it blindly
+		}
 		out.Fields[i] = client.FieldValue(v)
 	}
 	return &fieldsOutput{out}, nil

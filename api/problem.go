@@ -58,6 +58,8 @@ var kinds = map[string]struct {
 	client.CodeClaimed:              {409, "Another reviewer has the case"},
 	client.CodeNotClaimed:           {409, "Claim the case first"},
 	client.CodeVoted:                {409, "Another reviewer has to judge the case"},
+	client.CodeJudgingBlindly:       {409, "You are judging this case without knowing what was decided"},
+	client.CodeNothingWaits:         {404, "No case waits for a blind check"},
 	client.CodePreconditionFailed:   {412, "The case was changed"},
 	client.CodePreconditionRequired: {428, "If-Match is needed"},
 	client.CodeWithdrawn:            {410, "The person has withdrawn consent"},
@@ -152,6 +154,8 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeNotClaimed, "")
 	case errors.Is(err, session.ErrVoted):
 		return newProblem(client.CodeVoted, "")
+	case errors.Is(err, review.ErrBlind):
+		return newProblem(client.CodeJudgingBlindly, "Judge it, or give it back, first.")
 	case errors.Is(err, session.ErrNoGrant):
 		return newProblem(client.CodeNoGrant, "")
 	case errors.Is(err, session.ErrSamePerson):

@@ -68,6 +68,8 @@ const (
 	CodeClaimed              = "review_claimed"
 	CodeNotClaimed           = "review_not_claimed"
 	CodeVoted                = "already_judged"
+	CodeJudgingBlindly       = "judging_blindly"
+	CodeNothingWaits         = "nothing_waits"
 	CodeNoGrant              = "no_grant"
 	CodeSecondPerson         = "second_person_needed"
 	CodePreconditionFailed   = "precondition_failed"

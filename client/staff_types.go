@@ -161,7 +161,7 @@ type FieldValue struct {
 	Name       string  `json:"name"`
 	Value      string  `json:"value"`
 	Source     string  `json:"source" doc:"mrz, visual, barcode or claims"`
-	Confidence float64 `json:"confidence"`
+	Confidence float64 `json:"confidence" doc:"0 while you check the case blindly."`
 	Verified   bool    `json:"verified" doc:"A check digit confirms it."`
 }
 

@@ -17,6 +17,7 @@ type reviewCmd struct {
 	List   reviewListCmd   `cmd:"" help:"List cases that wait for a person, oldest first."`
 	Show   reviewShowCmd   `cmd:"" help:"Show what is known of a case, without its evidence."`
 	Decide reviewDecideCmd `cmd:"" help:"Claim a case and decide it."`
+	Check  reviewCheckCmd  `cmd:"" help:"Judge blindly what the policy decided by itself."`
 }
 
 func (reviewCmd) Help() string {

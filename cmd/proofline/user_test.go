@@ -115,19 +115,21 @@ func TestAccountsAreKeptOnTheCommandLineAndPasswordsAreNoFlag(t *testing.T) {
 	}
 }
 
-func TestACaseIsDecidedFromTheCommandLine(t *testing.T) {
+// desk is a server for people who work on cases, over a new store.
+func desk(t *testing.T) (settings, *session.Store, string) {
+	t.Helper()
 	ctx := context.Background()
 	s := system(t)
 	store, err := s.openStore(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { _ = store.Close() })
 	blobs, err := storage.OpenFS(filepath.Join(s.DataDir, "blobs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer blobs.Close()
+	t.Cleanup(func() { _ = blobs.Close() })
 	keys, err := storage.OpenOrCreateKeyFile(filepath.Join(s.DataDir, "keyring"))
 	if err != nil {
 		t.Fatal(err)
@@ -137,26 +139,43 @@ func TestACaseIsDecidedFromTheCommandLine(t *testing.T) {
 	find := func(context.Context, string) (*policy.Policy, error) { return rules, nil }
 	srv := httptest.NewServer(api.New(api.Deps{Store: store, Vault: vault, Policy: rules, PublicURL: "http://127.0.0.1",
 		Door: login.New(login.Config{Store: store}), Desk: review.New(review.Config{Store: store, Vault: vault, Policy: find})}))
-	defer srv.Close()
+	t.Cleanup(srv.Close)
+	return s, store, srv.URL
+}
+
+// decided makes a case that a worker has decided.
+func decided(t *testing.T, store *session.Store, d policy.Decision, triage *policy.Triage) *session.Session {
+	t.Helper()
+	ctx := context.Background()
+	rules := policy.Default()
 	ses, err := store.Create(ctx, session.New{Tenant: "default", PolicyName: rules.Name, PolicyVersion: rules.Version, PolicyHash: rules.Hash(), Actor: operator})
 	if err != nil {
 		t.Fatal(err)
 	}
 	person, worker := session.Actor{Role: session.Client, ID: "tok"}, session.Actor{Role: session.Worker, ID: "w"}
-	d := policy.Decision{Outcome: policy.PendingReview, Codes: []policy.Code{"biometric.liveness_uncertain"}, Reasons: []policy.Reason{{Code: "biometric.liveness_uncertain", Subject: "selfie", Stage: "liveness", Action: policy.Review}}}
+	last := session.Decided(worker, 1, d)
+	last.Triage = triage
 	for _, ev := range []session.Event{
 		{Kind: session.ConsentGiven, Actor: person, Consent: &session.Consent{TextHash: "h", Scope: []string{"document", "biometric"}}},
-		{Kind: session.Submit, Actor: person}, session.Decided(worker, 1, d),
+		{Kind: session.Submit, Actor: person}, last,
 	} {
 		if _, err := store.Apply(ctx, ses.ID, session.AnyVersion, ev, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return ses
+}
+
+func TestACaseIsDecidedFromTheCommandLine(t *testing.T) {
+	ctx := context.Background()
+	s, store, url := desk(t)
+	ses := decided(t, store, policy.Decision{Outcome: policy.PendingReview, Codes: []policy.Code{"biometric.liveness_uncertain"},
+		Reasons: []policy.Reason{{Code: "biometric.liveness_uncertain", Subject: "selfie", Stage: "liveness", Action: policy.Review}}}, nil)
 	typed(t, "correct horse battery staple\n")
 	if err := (&userAddCmd{Name: "vera", Role: []string{"reviewer"}, settings: s}).Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	at := reviewServer{Server: srv.URL, User: "vera"}
+	at := reviewServer{Server: url, User: "vera"}
 	run := func(c interface{ Run(context.Context) error }) error {
 		typed(t, "correct horse battery staple\n")
 		return c.Run(ctx)
@@ -178,7 +197,7 @@ func TestACaseIsDecidedFromTheCommandLine(t *testing.T) {
 	}
 	var e exitError
 	t.Setenv("PROOFLINE_TOKEN", "")
-	if err := (&reviewListCmd{Limit: 1, reviewServer: reviewServer{Server: srv.URL}}).Run(ctx); !errors.As(err, &e) || e.code != 2 {
+	if err := (&reviewListCmd{Limit: 1, reviewServer: reviewServer{Server: url}}).Run(ctx); !errors.As(err, &e) || e.code != 2 {
 		t.Errorf("nobody: %v", err)
 	}
 }

@@ -53,7 +53,7 @@ func (o *office) decided(outcome policy.Outcome) string {
 
 func TestABlindCheckShowsNothingOfWhatWasDecided(t *testing.T) {
 	o := newOffice(t, 0)
-	vera := o.account("vera", access.Reviewer, access.Operator)
+	vera := o.account("vera", access.Reviewer, access.Operator, access.Auditor)
 	id := o.decided(policy.Approved)
 	b := o.browser()
 	b.enter("vera")
@@ -75,6 +75,14 @@ func TestABlindCheckShowsNothingOfWhatWasDecided(t *testing.T) {
 			t.Errorf("%s shows the case to who judges it", other)
 		}
 	}
+	for _, list := range []string{"/console/sessions", "/console/sessions?state=approved", "/console/webhooks", "/console/audit", "/console/audit?session=" + id} {
+		if body := get(list); strings.Contains(body, "/console/sessions/"+id) {
+			t.Errorf("%s lists the case to who judges it", list)
+		}
+	}
+	if _, body := b.send("POST", "/console/sessions/"+id+"/cancel", url.Values{}); !strings.Contains(body, "without knowing what was decided") {
+		t.Error("who judges the case is told that it can not be cancelled")
+	}
 	b.send("POST", "/console/reviews/blind/"+id+"/decision", url.Values{"outcome": {"rejected"}, "codes-rejected": {"biometric.face_mismatch"}})
 	p, err := o.store.Sample(ctx, id)
 	if err != nil || !p.Disagrees() || p.Account != vera.ID {
@@ -82,6 +90,11 @@ func TestABlindCheckShowsNothingOfWhatWasDecided(t *testing.T) {
 	}
 	if ses, err := o.store.Get(ctx, id); err != nil || ses.State != session.Approved {
 		t.Errorf("%+v, %v", ses, err)
+	}
+	for _, list := range []string{"/console/sessions", "/console/audit?session=" + id} {
+		if body := get(list); !strings.Contains(body, "/console/sessions/"+id) {
+			t.Errorf("%s does not list the case that was judged", list)
+		}
 	}
 	if body := get("/console/checks"); !strings.Contains(body, "Portrait and selfie show different people") {
 		t.Error("the disagreement is not listed")

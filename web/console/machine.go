@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -50,6 +51,11 @@ func (x *Console) webhooks(w http.ResponseWriter, r *http.Request) {
 		}
 		d.Next = Path + "/webhooks?" + next.Encode()
 	}
+	mine, err := x.c.Store.Judging(r.Context(), me(r))
+	if fail(err) {
+		return
+	}
+	d.Rows = slices.DeleteFunc(d.Rows, func(h session.Delivery) bool { return mine[h.Session] })
 	groups, err := x.c.Store.Figures(r.Context(), session.FigureFilter{From: d.Now.Add(-session.Day), Before: d.Now, Span: session.Hour})
 	if fail(err) {
 		return

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -202,7 +203,12 @@ func (x *Console) policyChange(w http.ResponseWriter, r *http.Request) {
 		}
 		d.Stale = active.Hash != c.Base
 		d.Own = x.c.Rules.SecondPerson && c.ProposedBy == as(r, session.Operator).String()
-		if d.Sim, d.Skipped, err = x.simulate(r.Context(), d.Mine.Policy); err != nil {
+		mine, err := x.c.Store.Judging(r.Context(), me(r))
+		if err == nil {
+			d.Sim, d.Skipped, err = x.simulate(r.Context(), d.Mine.Policy)
+			d.Sim.Flips = slices.DeleteFunc(d.Sim.Flips, func(f policy.Flip) bool { return mine[f.ID] })
+		}
+		if err != nil {
 			x.fail(w, r, Path+"/policies", err)
 			return
 		}

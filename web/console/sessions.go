@@ -60,7 +60,13 @@ func (x *Console) sessions(w http.ResponseWriter, r *http.Request) {
 		x.fail(w, r, Path, err)
 		return
 	}
-	d.Sessions = page.Sessions
+	// A state would tell what was decided of a case that the reader is judging.
+	mine, jerr := x.c.Store.Judging(r.Context(), me(r))
+	if jerr != nil {
+		x.fail(w, r, Path, jerr)
+		return
+	}
+	d.Sessions = slices.DeleteFunc(page.Sessions, func(s session.Session) bool { return mine[s.ID] })
 	if page.Next != "" {
 		next := url.Values{}
 		for _, k := range []string{"q", "tenant", "state", "from", "to"} {
@@ -137,15 +143,12 @@ func (x *Console) session(w http.ResponseWriter, r *http.Request) {
 }
 
 // hidden tells which entries of the log are not for who asks: reviewers must not
-// learn from it that a case which they may judge blind has been judged before.
+// learn from it what they are to judge blind.
 func (x *Console) hidden(r *http.Request) (func(audit.Entry) bool, error) {
 	if !api.StaffOf(r.Context()).Can(access.ReviewDecide) {
 		return func(audit.Entry) bool { return false }, nil
 	}
-	blind, err := x.c.Store.BlindReviews(r.Context())
-	return func(e audit.Entry) bool {
-		return strings.HasPrefix(e.Action, "sample.") || blind[e.Session] && strings.HasPrefix(e.Action, "review.")
-	}, err
+	return x.c.Store.HiddenFrom(r.Context(), me(r))
 }
 
 // sessionPath is the session that a form is about.
@@ -163,6 +166,9 @@ func as(r *http.Request, role session.Role) session.Actor {
 
 func (x *Console) cancel(w http.ResponseWriter, r *http.Request) {
 	id, back, err := sessionPath(r)
+	if err == nil && x.judging(w, r, id) {
+		return
+	}
 	if err == nil {
 		_, err = x.c.Store.Apply(r.Context(), id, session.AnyVersion, session.Event{Kind: session.Cancel, Actor: as(r, session.Operator)}, nil)
 	}

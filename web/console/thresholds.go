@@ -101,7 +101,12 @@ func (x *Console) thresholds(w http.ResponseWriter, r *http.Request) {
 	d.Moved = d.To != d.From
 	d.Was, d.Would = l.WhatIf(d.From), l.WhatIf(d.To)
 	d.Flipped = l.Flips(d.From, d.To)
-	d.Flips = l.flips(d.From, d.To, flipRows)
+	mine, err := x.c.Store.Judging(r.Context(), me(r))
+	if err != nil {
+		x.fail(w, r, Path, err)
+		return
+	}
+	d.Flips = slices.DeleteFunc(l.flips(d.From, d.To, flipRows), func(f flip) bool { return mine[f.Session] })
 	d.Grid = l.grid(d.Low, d.High, d.Step, d.From)
 	d.histograms(l)
 	d.DET = l.det(d.From.Approve, d.To.Approve)
