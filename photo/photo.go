@@ -61,7 +61,7 @@ func (l Limits) orDefault() Limits {
 // Image is a decoded photo. It owns Mat; Close releases it.
 type Image struct {
 	Mat          gocv.Mat // 8-bit BGR, upright
-	Format       string   // "jpeg", "png", "webp", "gif", "bmp", "heic", "avif"; "" from FromMat
+	Format       string   // "jpeg", "png", "webp", "gif", "bmp", "heic", "avif"
 	SourceWidth  int      // of the file, before orientation
 	SourceHeight int
 	Scale        float64  // decoded pixels per source pixel, ≤ 1
@@ -81,11 +81,6 @@ const (
 	NoteReduced   = "reduced_while_decoding"
 	NoteTruncated = "truncated"
 )
-
-// FromMat wraps pixels that are already decoded. The Image owns m from then on.
-func FromMat(m gocv.Mat) *Image {
-	return &Image{Mat: m, SourceWidth: m.Cols(), SourceHeight: m.Rows(), Scale: 1, Orientation: 1}
-}
 
 // Close releases the pixels. It may be called twice.
 func (i *Image) Close() {

@@ -295,9 +295,3 @@ func better(a, b Value) bool {
 
 // Granted is how long a grant lasts.
 func (d *Desk) Granted() time.Duration { return d.c.GrantLife }
-
-// Info returns the catalogue's entry of a code, for pages.
-func Info(c policy.Code) policy.CodeInfo {
-	i, _ := c.Info()
-	return i
-}

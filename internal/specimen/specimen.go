@@ -119,18 +119,6 @@ func (t *Truth) Side(name string) *SideTruth {
 	return nil
 }
 
-// Field returns a printed field of any side by name.
-func (t *Truth) Field(name string) (Field, bool) {
-	for _, s := range t.Sides {
-		for _, f := range s.Fields {
-			if f.Name == name {
-				return f, true
-			}
-		}
-	}
-	return Field{}, false
-}
-
 // Specimen is one drawn document.
 type Specimen struct {
 	Seed  int64
