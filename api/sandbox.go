@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"github.com/proofline/proofline/client"
 	"github.com/proofline/proofline/session"
@@ -25,12 +26,17 @@ func sandbox(key session.APIKey, ref string) (session.Sandbox, *problem) {
 	return s, nil
 }
 
-// beginTest expires a session at once that is to be expired.
+// beginTest expires a session at once that is to be expired. A request that is
+// repeated after a crash finds it expired.
 func (a *api) beginTest(ctx context.Context, ses *session.Session, s session.Sandbox, by session.Actor) (*session.Session, error) {
 	if !s.Expired {
 		return ses, nil
 	}
-	return a.deps.Store.Apply(ctx, ses.ID, session.AnyVersion, session.Event{Kind: session.Cancel, Actor: by}, nil)
+	ses, err := a.deps.Store.Apply(ctx, ses.ID, session.AnyVersion, session.Event{Kind: session.Cancel, Actor: by}, nil)
+	if ses != nil && ses.State == session.Expired && errors.Is(err, session.ErrNoTransition) {
+		return ses, nil
+	}
+	return ses, err
 }
 
 // markTest says in the answer that it is about a test session.

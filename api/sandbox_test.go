@@ -93,3 +93,54 @@ func TestATestKeyLivesInASandboxThatNoLiveKeySees(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// dying is a server that is killed at one step of making a session.
+type dying struct {
+	api.Store
+	apply, finish bool
+}
+
+var errKilled = errors.New("killed")
+
+func (d *dying) Apply(ctx context.Context, id string, version int64, ev session.Event, fn func(*session.Tx) error) (*session.Session, error) {
+	if d.apply {
+		d.apply = false
+		return nil, errKilled
+	}
+	return d.Store.Apply(ctx, id, version, ev, fn)
+}
+
+// FinishIdempotent leaves the key free, as it is a minute after a server was killed.
+func (d *dying) FinishIdempotent(ctx context.Context, i session.Idempotent, status int, response []byte) error {
+	if d.finish {
+		d.finish = false
+		return errors.Join(errKilled, d.AbandonIdempotent(ctx, i))
+	}
+	return d.Store.FinishIdempotent(ctx, i, status, response)
+}
+
+func TestATestSessionThatIsToExpireSurvivesACrashAtAnyStep(t *testing.T) {
+	for name, kill := range map[string]dying{"before it expires": {apply: true}, "before it is answered": {finish: true}} {
+		t.Run(name, func(t *testing.T) {
+			d := &kill
+			w := newServer(t, func(deps *api.Deps) { d.Store = deps.Store; deps.Store = d })
+			ctx := context.Background()
+			_, secret, err := w.store.CreateAPIKey(ctx, session.Actor{Role: session.Operator, ID: "cli"}, session.TestTenant("acme"), "sandbox", api.Scopes(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, head := `{"external_ref":"test:expired"}`, map[string]string{"Idempotency-Key": "k1"}
+			if resp, text := w.send("POST", "/v1/sessions", secret, "application/json", body, head); resp.StatusCode != 500 {
+				t.Fatalf("the crash went unnoticed: %d %s", resp.StatusCode, text)
+			}
+			resp, text := w.send("POST", "/v1/sessions", secret, "application/json", body, head)
+			if resp.StatusCode != 201 {
+				t.Fatalf("repeated: %d %s", resp.StatusCode, text)
+			}
+			page, err := client.NewService(w.url, secret, nil).List(ctx, client.Filter{})
+			if err != nil || len(page.Sessions) != 1 || page.Sessions[0].State != "expired" {
+				t.Errorf("%+v, %v", page, err)
+			}
+		})
+	}
+}
