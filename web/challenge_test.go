@@ -60,7 +60,8 @@ func TestTheChallengeIsFollowedOnThePageOrLeftToAPerson(t *testing.T) {
 	made := begin()
 	w := walk(t, ctx, made.CaptureURL)
 	w.at("challenge", "challenge")
-	w.do("start", click("#start"), chromedp.WaitVisible("#shutter:not([disabled])"), click("#shutter"))
+	w.do("start", click("#start"))
+	w.take("selfie_challenge")
 	w.do("an arrow", chromedp.WaitVisible(`.arrow[data-turn]`))
 	w.do("it is answered", chromedp.WaitVisible(`[data-view="accepted"], [data-view="retake"]`))
 	if view := w.attribute("view"); view == "accepted" {

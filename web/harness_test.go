@@ -238,7 +238,7 @@ func browser(t *testing.T, c *camera, flags map[string]any) context.Context {
 	if err != nil {
 		missing(t, "chromium is not installed")
 	}
-	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 800)}
+	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 800), chromedp.WSURLReadTimeout(2 * time.Minute)}
 	all := map[string]any{
 		"headless": true, "no-sandbox": true, "disable-gpu": true, "disable-quic": true, "no-first-run": true,
 		"disable-background-networking": true, "disable-component-update": true, "disable-sync": true,
@@ -262,7 +262,7 @@ func browser(t *testing.T, c *camera, flags map[string]any) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute) // a hang is ended by its step's minute
 	t.Cleanup(cancel)
 	return ctx
 }

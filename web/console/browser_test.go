@@ -42,7 +42,7 @@ func openTab(t *testing.T) *tab {
 	if err != nil {
 		testserver.Missing(t, "chromium", err.Error())
 	}
-	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 800)}
+	opts := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 800), chromedp.WSURLReadTimeout(2 * time.Minute)}
 	for _, k := range []string{"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars"} {
 		opts = append(opts, chromedp.Flag(k, true))
 	}
@@ -53,7 +53,7 @@ func openTab(t *testing.T) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute) // a hang is ended by its step's minute
 	t.Cleanup(cancel)
 	x := &tab{t: t, ctx: ctx}
 	if b, err := os.ReadFile("../capture/node_modules/axe-core/axe.min.js"); err == nil {
