@@ -8,6 +8,7 @@ import (
 
 	"github.com/proofline/proofline/api"
 	"github.com/proofline/proofline/client"
+	"github.com/proofline/proofline/policy"
 	"github.com/proofline/proofline/session"
 )
 
@@ -142,5 +143,33 @@ func TestATestSessionThatIsToExpireSurvivesACrashAtAnyStep(t *testing.T) {
 				t.Errorf("%+v, %v", page, err)
 			}
 		})
+	}
+}
+
+func TestATestKeyIsNotGivenTheCanarysPolicy(t *testing.T) {
+	trial := *policy.Default()
+	trial.Version = "canary"
+	asked := 0
+	w := newServer(t, func(d *api.Deps) {
+		d.PolicyOf = func(context.Context, string) (*policy.Policy, error) { return policy.Default(), nil }
+		d.Choose = func(string) *policy.Policy { asked++; return &trial }
+	})
+	ctx := context.Background()
+	for tenant, want := range map[string]string{"acme": "canary", session.TestTenant("acme"): policy.Default().Version} {
+		_, secret, err := w.store.CreateAPIKey(ctx, session.Actor{Role: session.Operator, ID: "cli"}, tenant, "key", api.Scopes(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := client.NewService(w.url, secret, nil).CreateSession(ctx, client.NewSession{ExternalRef: "test:approved"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ses, err := w.store.Get(ctx, made.Session.ID)
+		if err != nil || ses.PolicyVersion != want {
+			t.Errorf("a session of %s begins under version %s, want %s (%v)", tenant, ses.PolicyVersion, want, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the canary was asked %d times, want once for the live session", asked)
 	}
 }
