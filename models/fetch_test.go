@@ -125,7 +125,7 @@ func testFetcher(t *testing.T, npm string) (*fetcher, *[]Event) {
 	t.Helper()
 	var events []Event
 	f := newFetcher(filepath.Join(t.TempDir(), "models"), func(e Event) { events = append(events, e) })
-	f.npm, f.pause, f.stall = npm, time.Millisecond, 2*time.Second
+	f.npm, f.pause, f.stall = npm, time.Millisecond, time.Minute
 	return f, &events
 }
 

@@ -105,9 +105,14 @@ func TestTheRightPasswordLetsInAndEverythingElseIsRefusedAlike(t *testing.T) {
 
 func TestAnUnknownNameTakesAsLongAsAWrongPassword(t *testing.T) {
 	h := open(t, nil)
-	// In turn, and the shortest of each: what else the machine does only adds.
+	// In turn, and the shortest of each: what else the machine does only adds. A busy
+	// machine needs more turns; without the work for unknown names none suffice.
 	shortest := map[string]time.Duration{}
-	for range 12 {
+	alike := func() bool {
+		r := float64(shortest["vera"]) / float64(shortest["nobody"])
+		return r >= 0.5 && r <= 2
+	}
+	for turn := 0; turn < 12 || turn < 200 && !alike(); turn++ {
 		for _, name := range []string{"vera", "nobody"} {
 			began := time.Now()
 			_, _, _ = h.Password(ctx, name, "wrong", "", "192.0.2.1")
@@ -117,9 +122,8 @@ func TestAnUnknownNameTakesAsLongAsAWrongPassword(t *testing.T) {
 			_ = h.store.ClearTries(ctx, session.TriesOfAccount(name))
 		}
 	}
-	known, unknown := shortest["vera"], shortest["nobody"]
-	if r := float64(known) / float64(unknown); r < 0.5 || r > 2 {
-		t.Errorf("known %v, unknown %v", known, unknown)
+	if !alike() {
+		t.Errorf("known %v, unknown %v", shortest["vera"], shortest["nobody"])
 	}
 }
 
