@@ -66,14 +66,7 @@ func (b *blazeface) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]F
 	if err != nil {
 		return nil, err
 	}
-	found := b.decode(scores, values, minScore)
-	scale := square.W / float64(b.size)
-	for i := range found {
-		found[i] = found[i].mapped(func(p photo.Point) photo.Point {
-			return photo.Point{X: square.X + p.X*scale, Y: square.Y + p.Y*scale}
-		})
-	}
-	return merge(found, 0.3), nil
+	return placed(b.decode(scores, values, minScore), square, b.size), nil
 }
 
 // join puts the outputs of the two strides one behind the other. They are

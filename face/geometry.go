@@ -69,6 +69,18 @@ func mapPoints(ps []photo.Point, at func(photo.Point) photo.Point) []photo.Point
 	return out
 }
 
+// placed moves faces from a network's input of size × size pixels to the square
+// of the picture that it shows, and merges those that are one.
+func placed(found []Face, square photo.Rect, size int) []Face {
+	scale := square.W / float64(size)
+	for i := range found {
+		found[i] = found[i].mapped(func(p photo.Point) photo.Point {
+			return photo.Point{X: square.X + p.X*scale, Y: square.Y + p.Y*scale}
+		})
+	}
+	return merge(found, sameFace)
+}
+
 // merge is non-maximum suppression that averages what it suppresses, weighted
 // by score, as BlazeFace's authors do instead of keeping the best box: it
 // steadies the points. The result is ordered by score.

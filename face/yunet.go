@@ -50,13 +50,7 @@ func (y *yunet) detect(m gocv.Mat, region photo.Rect, minScore float64) ([]Face,
 		}
 		found = append(found, y.decode(at, stride, minScore)...)
 	}
-	scale := square.W / float64(y.size)
-	for i := range found {
-		found[i] = found[i].mapped(func(p photo.Point) photo.Point {
-			return photo.Point{X: square.X + p.X*scale, Y: square.Y + p.Y*scale}
-		})
-	}
-	return merge(found, 0.3), nil
+	return placed(found, square, y.size), nil
 }
 
 // yunetLevel is one stride's outputs. Class score and objectness have the same
