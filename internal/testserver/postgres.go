@@ -80,7 +80,7 @@ func dsn(dir, database string) string {
 
 func admin(t testing.TB, sql string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	c, err := pgx.Connect(ctx, dsn(cluster.dir, "postgres"))
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 	"time"
 )
 
-const startTimeout = 30 * time.Second
+const startTimeout = 2 * time.Minute
 
 // Missing ends the test because something it needs is not there: it skips, or
 // fails when PROOFLINE_REQUIRE asks for it. hint says how to get it.
@@ -145,7 +145,7 @@ func (p *process) kill() {
 			continue
 		}
 		_ = syscall.Kill(n, syscall.SIGKILL)
-		for range 200 {
+		for range 6000 {
 			stat, err := os.ReadFile(filepath.Join("/proc", child, "stat"))
 			if err != nil || bytes.Contains(stat, []byte(") Z ")) {
 				break
@@ -187,8 +187,28 @@ func (s server) Stop() { s.p.end(s.p.stop) }
 // Kill ends the server at once, as kill -9 does.
 func (s server) Kill() { s.p.kill() }
 
-// Pause freezes the server: connections stay open and nothing is answered.
-func (s server) Pause() { s.t.Helper(); s.check(s.p.signal(syscall.SIGSTOP)) }
+// Pause freezes the server: connections stay open and nothing is answered. The
+// kernel stops its threads one by one; the last of them has stopped at the return.
+func (s server) Pause() {
+	s.t.Helper()
+	s.check(s.p.signal(syscall.SIGSTOP))
+	for end := time.Now().Add(startTimeout); !s.p.still(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("%s does not stop", s.p.name)
+		}
+	}
+}
+
+// still says whether no thread runs: proc_pid_stat(5) has the state behind the name.
+func (p *process) still() bool {
+	list, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "task", "*", "stat"))
+	for _, f := range list {
+		if b, err := os.ReadFile(f); err == nil && !bytes.Contains(b, []byte(") T ")) {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume lets a paused server go on.
 func (s server) Resume() { s.t.Helper(); s.check(s.p.signal(syscall.SIGCONT)) }
