@@ -50,7 +50,9 @@ type challengeInput struct {
 
 type challengeOutput struct{ Body client.Challenge }
 
-func (a *api) askChallenge(ctx context.Context, in *challengeInput) (*challengeOutput, error) {
+// toChallenge is the caller's session, where its policy asks for a challenge that
+// may still be answered; the error is a problem.
+func (a *api) toChallenge(ctx context.Context) (*session.Session, error) {
 	ses, err := a.mine(ctx)
 	if err != nil {
 		return nil, fromError(err)
@@ -64,6 +66,14 @@ func (a *api) askChallenge(ctx context.Context, in *challengeInput) (*challengeO
 	}
 	if !asked {
 		return nil, newProblem(client.CodeConflict, "The session's policy asks for no challenge.")
+	}
+	return ses, nil
+}
+
+func (a *api) askChallenge(ctx context.Context, in *challengeInput) (*challengeOutput, error) {
+	ses, err := a.toChallenge(ctx)
+	if err != nil {
+		return nil, err
 	}
 	steps, err := challenge.New()
 	if err != nil {
@@ -140,19 +150,9 @@ func (a *api) answer(ctx context.Context, ses *session.Session, kind string, fil
 }
 
 func (a *api) chooseAssistance(ctx context.Context, _ *struct{}) (*statusOutput, error) {
-	ses, err := a.mine(ctx)
+	ses, err := a.toChallenge(ctx)
 	if err != nil {
-		return nil, fromError(err)
-	}
-	if p := a.mayUpload(ses, ""); p != nil {
-		return nil, p
-	}
-	asked, err := a.challenged(ctx, ses)
-	if err != nil {
-		return nil, fromError(err)
-	}
-	if !asked {
-		return nil, newProblem(client.CodeConflict, "The session's policy asks for no challenge.")
+		return nil, err
 	}
 	if err := a.deps.Store.ChooseAssistance(ctx, a.by(ctx), ses.ID); err != nil {
 		return nil, challengeProblem(err)
