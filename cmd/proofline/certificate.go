@@ -93,15 +93,11 @@ func (c *certificateVerifyCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	in := io.Reader(os.Stdin)
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return fmt.Errorf("open certificates: %w", err)
-		}
-		defer f.Close()
-		in = f
+	in, err := openInput(c.File)
+	if err != nil {
+		return fmt.Errorf("open certificates: %w", err)
 	}
+	defer in.Close()
 	d, err := casefile.ReadDeletion(in)
 	if err != nil {
 		return exitError{code: 3, msg: err.Error()}

@@ -64,6 +64,14 @@ func (c *receiptIssueCmd) Run(ctx context.Context) error {
 	return writeFile(c.Out, func(w io.Writer) error { _, err := w.Write(b); return err })
 }
 
+// openInput opens a file, or standard input for -.
+func openInput(file string) (io.ReadCloser, error) {
+	if file == "-" {
+		return io.NopCloser(os.Stdin), nil
+	}
+	return os.Open(file)
+}
+
 type receiptVerifyCmd struct {
 	File string `arg:"" help:"Receipt; standard input when it is -."`
 	publicKeyFlag
@@ -80,15 +88,11 @@ func (c *receiptVerifyCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	in := io.Reader(os.Stdin)
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return fmt.Errorf("open receipt: %w", err)
-		}
-		defer f.Close()
-		in = f
+	in, err := openInput(c.File)
+	if err != nil {
+		return fmt.Errorf("open receipt: %w", err)
 	}
+	defer in.Close()
 	b, err := receipt.Read(in)
 	if err != nil {
 		return err

@@ -148,6 +148,18 @@ func (c *reviewShowCmd) Run(ctx context.Context) error {
 	return nil
 }
 
+// readNote reads the file of a note; no file is no note.
+func readNote(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read note: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
 type reviewDecideCmd struct {
 	Case     string   `arg:"" help:"Session id."`
 	Outcome  string   `arg:"" help:"approve, reject or photos." enum:"approve,reject,photos"`
@@ -160,13 +172,9 @@ type reviewDecideCmd struct {
 }
 
 func (c *reviewDecideCmd) Run(ctx context.Context) error {
-	note := ""
-	if c.NoteFile != "" {
-		b, err := os.ReadFile(c.NoteFile)
-		if err != nil {
-			return fmt.Errorf("read note: %w", err)
-		}
-		note = strings.TrimSpace(string(b))
+	note, err := readNote(c.NoteFile)
+	if err != nil {
+		return err
 	}
 	s, leave, err := c.staff(ctx)
 	if err != nil {

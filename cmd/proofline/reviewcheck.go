@@ -96,13 +96,9 @@ type checkDecideCmd struct {
 }
 
 func (c *checkDecideCmd) Run(ctx context.Context) error {
-	note := ""
-	if c.NoteFile != "" {
-		b, err := os.ReadFile(c.NoteFile)
-		if err != nil {
-			return fmt.Errorf("read note: %w", err)
-		}
-		note = strings.TrimSpace(string(b))
+	note, err := readNote(c.NoteFile)
+	if err != nil {
+		return err
 	}
 	s, leave, err := c.staff(ctx)
 	if err != nil {
