@@ -449,6 +449,16 @@ func TestEveryPageFitsAndIsAccessible(t *testing.T) {
 	for _, p := range o.pagesOf() {
 		x.visit(o.url + p[1])
 		x.look(p[0])
+		if p[0] == "checks" {
+			x.do("phone", chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1)))
+			if wide := x.eval(`[...document.querySelectorAll("main .scroll")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute("aria-labelledby") + " " + e.scrollWidth + " of " + e.clientWidth).join()`); wide != "" {
+				x.t.Errorf("on a phone a table of %s scrolls sideways: %s", p[0], wide)
+			}
+			x.do("desk", chromedp.EmulateViewport(1280, 800, chromedp.EmulateScale(1)))
+			if off := x.eval(`[...document.querySelectorAll("table.stack")].filter(t => [...t.tHead.rows[0].cells].some((c, i) => c.offsetLeft !== t.tBodies[0].rows[0].cells[i].offsetLeft)).map(t => t.innerText).join()`); off != "" {
+				x.t.Errorf("turned back, the columns are not below their heads: %s", off)
+			}
+		}
 	}
 }
 
