@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"github.com/otiai10/gosseract/v2"
 	"gocv.io/x/gocv"
 )
 
@@ -27,9 +25,8 @@ type PoolOptions struct {
 	// Clients is the number of engines, and with that of reads at a time;
 	// 0 means 1.
 	Clients int
-	// NoWords leaves out the word list of the trained data, which Tesseract
-	// loads for its own text lines whatever load_system_dawg says: right for
-	// names, wrong for captions.
+	// NoWords leaves out the word list of the trained data: right for names,
+	// wrong for captions.
 	NoWords bool
 	// MaxPixels bounds one image, because a running recognition can not be
 	// interrupted; 0 means 16 million.
@@ -40,8 +37,8 @@ type PoolOptions struct {
 // concurrent use. Start the process with OMP_THREAD_LIMIT=1: one thread per
 // engine measures faster than engines that share lines among threads.
 type Pool struct {
-	free      chan *gosseract.Client
-	all       []*gosseract.Client
+	free      chan *engine
+	all       []*engine
 	closed    chan struct{}
 	once      sync.Once
 	maxPixels int
@@ -77,43 +74,17 @@ func NewPool(o PoolOptions) (*Pool, error) {
 		defer os.RemoveAll(dir) // the engines have read it when they are started
 		o.Tessdata = dir
 	}
-	p := &Pool{free: make(chan *gosseract.Client, o.Clients), closed: make(chan struct{}), maxPixels: o.MaxPixels}
+	p := &Pool{free: make(chan *engine, o.Clients), closed: make(chan struct{}), maxPixels: o.MaxPixels}
 	for range o.Clients {
-		c, err := start(o)
+		e, err := startEngine(o.Tessdata, o.Language)
 		if err != nil {
 			p.Close()
 			return nil, fmt.Errorf("ocr: start Tesseract with %q: %w", o.Language, err)
 		}
-		p.all = append(p.all, c)
-		p.free <- c
+		p.all = append(p.all, e)
+		p.free <- e
 	}
 	return p, nil
-}
-
-// start makes a client and reads a blank image, because gosseract loads the
-// trained data at the first read.
-func start(o PoolOptions) (*gosseract.Client, error) {
-	c := gosseract.NewClient()
-	blank := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(255, 0, 0, 0), 32, 64, gocv.MatTypeCV8UC1)
-	defer blank.Close()
-	err := errors.Join(
-		c.SetTessdataPrefix(o.Tessdata),
-		c.SetLanguage(o.Language),
-		c.DisableOutput(),
-		// Without the word lists of the older engine: names and numbers are no
-		// dictionary words.
-		c.SetVariable("load_system_dawg", "0"),
-		c.SetVariable("load_freq_dawg", "0"),
-		setImage(c, blank),
-	)
-	if err == nil {
-		_, err = c.Text()
-	}
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
 }
 
 // SystemTessdata finds the directory where the system's packages put the
@@ -142,40 +113,26 @@ func (p *Pool) Close() {
 	p.once.Do(func() {
 		close(p.closed)
 		for range p.all {
-			(<-p.free).Close()
+			(<-p.free).close()
 		}
 	})
 }
 
 // take waits for a free engine, the context's end or the pool's.
-func (p *Pool) take(ctx context.Context) (*gosseract.Client, error) {
+func (p *Pool) take(ctx context.Context) (*engine, error) {
 	select {
 	case <-p.closed:
 		return nil, ErrClosed
 	default:
 	}
 	select {
-	case c := <-p.free:
-		return c, nil
+	case e := <-p.free:
+		return e, nil
 	case <-p.closed:
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, fmt.Errorf("ocr: wait for an engine: %w", ctx.Err())
 	}
-}
-
-// setImage hands m over without compression; Leptonica reads PNM and BMP.
-func setImage(c *gosseract.Client, m gocv.Mat) error {
-	ext := gocv.FileExt(".bmp")
-	if m.Channels() == 1 {
-		ext = ".pgm"
-	}
-	b, err := gocv.IMEncode(ext, m)
-	if err != nil {
-		return fmt.Errorf("encode image for Tesseract: %w", err)
-	}
-	defer b.Close()
-	return c.SetImageFromBytes(b.GetBytes())
 }
 
 func within(m gocv.Mat, maxPixels int) error {
@@ -188,8 +145,4 @@ func within(m gocv.Mat, maxPixels int) error {
 		return fmt.Errorf("ocr: %d pixels; at most %d are read at once", m.Rows()*m.Cols(), maxPixels)
 	}
 	return nil
-}
-
-func bounds(r image.Rectangle) (x, y, w, h float64) {
-	return float64(r.Min.X), float64(r.Min.Y), float64(r.Dx()), float64(r.Dy())
 }

@@ -2,9 +2,10 @@ package ocr
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
-	"github.com/otiai10/gosseract/v2"
 	"github.com/proofline/proofline/photo"
 	"gocv.io/x/gocv"
 )
@@ -49,88 +50,27 @@ func (p *Pool) Read(ctx context.Context, m gocv.Mat, r Request) (*Page, error) {
 	if side := max(m.Rows(), m.Cols()); side > maxSide {
 		return nil, fmt.Errorf("ocr: a side of %d pixels; at most %d", side, maxSide)
 	}
-	c, err := p.take(ctx)
+	e, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { p.free <- c }()
+	defer func() { p.free <- e }()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ocr: before reading: %w", err)
 	}
 	if r.PSM == 0 {
-		r.PSM = int(gosseract.PSM_AUTO)
+		r.PSM = 3
 	}
-	if err := c.SetPageSegMode(gosseract.PageSegMode(r.PSM)); err != nil {
-		return nil, fmt.Errorf("ocr: page segmentation mode: %w", err)
+	err = errors.Join(e.set("tessedit_pageseg_mode", strconv.Itoa(r.PSM)), e.set("tessedit_char_whitelist", r.Whitelist))
+	if err == nil {
+		err = e.look(m)
 	}
-	if err := c.SetWhitelist(r.Whitelist); err != nil {
-		return nil, fmt.Errorf("ocr: whitelist: %w", err)
-	}
-	if err := setImage(c, m); err != nil {
-		return nil, fmt.Errorf("ocr: set image: %w", err)
-	}
-	words, err := c.GetBoundingBoxesVerbose()
 	if err != nil {
+		return nil, fmt.Errorf("ocr: prepare an engine: %w", err)
+	}
+	page := &Page{}
+	if page.Words, page.Symbols, err = e.read(r.Symbols); err != nil {
 		return nil, fmt.Errorf("ocr: recognise: %w", err)
 	}
-	page := &Page{Words: wordsOf(words)}
-	if r.Symbols {
-		symbols, err := c.GetBoundingBoxes(gosseract.RIL_SYMBOL)
-		if err != nil {
-			return nil, fmt.Errorf("ocr: symbols: %w", err)
-		}
-		page.Symbols = symbolsOf(symbols, page.Words)
-	}
 	return page, nil
-}
-
-// wordsOf numbers the lines over the page; Tesseract numbers them within
-// paragraphs.
-func wordsOf(boxes []gosseract.BoundingBox) []Word {
-	type key struct{ block, par, line int }
-	var last key
-	line := -1
-	var out []Word
-	for _, b := range boxes {
-		if b.Word == "" {
-			continue
-		}
-		if k := (key{b.BlockNum, b.ParNum, b.LineNum}); line < 0 || k != last {
-			line, last = line+1, k
-		}
-		x, y, w, h := bounds(b.Box)
-		if b.Confidence <= 0 {
-			// Tesseract has no confidence for words that it takes together or apart
-			// in a second look: neither sure nor worthless.
-			b.Confidence = 50
-		}
-		out = append(out, Word{Text: b.Word, Confidence: b.Confidence / 100, Box: photo.Rect{X: x, Y: y, W: w, H: h}, Line: line})
-	}
-	return out
-}
-
-// symbolsOf gives each symbol the line of the word that holds its middle.
-func symbolsOf(boxes []gosseract.BoundingBox, words []Word) []Word {
-	var out []Word
-	at := 0
-	for _, b := range boxes {
-		if b.Word == "" {
-			continue
-		}
-		x, y, w, h := bounds(b.Box)
-		mx, my := x+w/2, y+h/2
-		for i := range words {
-			r := words[(at+i)%len(words)].Box
-			if mx >= r.X && mx <= r.X+r.W && my >= r.Y && my <= r.Y+r.H {
-				at = (at + i) % len(words)
-				break
-			}
-		}
-		s := Word{Text: b.Word, Confidence: b.Confidence / 100, Box: photo.Rect{X: x, Y: y, W: w, H: h}}
-		if len(words) > 0 {
-			s.Line = words[at].Line
-		}
-		out = append(out, s)
-	}
-	return out
 }

@@ -131,7 +131,7 @@ binary or of its source: whoever replaces the shared library runs another one.
 | library | licence | linked |
 | --- | --- | --- |
 | OpenCV | Apache-2.0 | dynamically, through gocv |
-| Tesseract | Apache-2.0 | dynamically, through gosseract |
+| Tesseract | Apache-2.0 | dynamically, through its C interface |
 | Leptonica | BSD-2-Clause | dynamically, by Tesseract |
 | ZXing-C++ | Apache-2.0 | dynamically |
 | libheif (and libde265 behind it) | LGPL-3.0 | dynamically only. A static build, or an image that hides the library, would have to let its users relink: do not make one without that |
