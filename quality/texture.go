@@ -5,8 +5,8 @@ import "math"
 // blockiness compares the steps across the 8 × 8 grid of JPEG with the steps
 // between the grid lines, along rows and columns (after Wang, Bovik and Evans,
 // "Blind measurement of blocking artifacts in images", 2000, in the pixel
-// domain). 1 is no blocks; the grid's phase is searched, because photos are
-// cropped.
+// domain), in grey levels: 0 is no blocks. The grid's phase is searched, because
+// photos are cropped.
 func blockiness(p []byte, w, h, period int) float64 {
 	var across, down, nAcross, nDown [8]int
 	// A step minus the mean of the steps beside it: edges and slopes of the
