@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ type tusClient struct {
 }
 
 func (s *server) tus(token string) *tusClient {
-	return &tusClient{s.t, s.url, token, &http.Client{Timeout: 10 * time.Second}}
+	return &tusClient{s.t, s.url, token, &http.Client{Timeout: time.Minute}}
 }
 
 func (c *tusClient) do(method, path string, header map[string]string, body io.Reader) (*http.Response, string, error) {
@@ -397,7 +398,7 @@ func TestUploadsThatNobodyGoesOnWithLeaveNothing(t *testing.T) {
 	other, _ := s.begin(client.NewSession{})
 	c := s.tus(made.ClientToken)
 	// Its time is over before a byte could come: a longer life for this one.
-	u, _, err := s.store.BeginUpload(context.Background(), session.Upload{Session: made.Session.ID, Kind: "selfie", Size: 9000}, 2*time.Second)
+	u, _, err := s.store.BeginUpload(context.Background(), session.Upload{Session: made.Session.ID, Kind: "selfie", Size: 9000}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,7 +469,7 @@ func TestANetworkCutAtFiftyRandomBytesLosesAndDoublesNothing(t *testing.T) {
 		if line.Cuts() > before {
 			cuts++
 		}
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 5*time.Minute {
 			t.Fatalf("not done after %d cuts", cuts)
 		}
 	}
@@ -518,6 +519,38 @@ func (c *tusClient) step(path *string, photo []byte, sum [32]byte, withSum bool)
 	return json.Unmarshal([]byte(b), &u) == nil && u.Photo != nil && u.Photo.Kept
 }
 
+// taken waits until the other side of a connection within this machine has read
+// all that was written: proc_pid_net(5) has the bytes that wait in /proc/net/tcp.
+func taken(t *testing.T, conn net.Conn) {
+	t.Helper()
+	hex := func(a net.Addr) string { return fmt.Sprintf("0100007F:%04X", a.(*net.TCPAddr).Port) }
+	here, there := hex(conn.LocalAddr()), hex(conn.RemoteAddr())
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		table, err := os.ReadFile("/proc/net/tcp")
+		if err != nil {
+			time.Sleep(500 * time.Millisecond)
+			return
+		}
+		empty := 0
+		for l := range strings.Lines(string(table)) {
+			f := strings.Fields(l)
+			if len(f) < 5 {
+				continue
+			}
+			sent, waiting, _ := strings.Cut(f[4], ":")
+			if f[1] == here && f[2] == there && sent == "00000000" || f[1] == there && f[2] == here && waiting == "00000000" {
+				empty++
+			}
+		}
+		if empty == 2 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server does not read")
+		}
+	}
+}
+
 func TestABodyThatBreaksOffIsKeptAsFarAsItCame(t *testing.T) {
 	s := newServer(t, nil)
 	made, _ := s.begin(client.NewSession{})
@@ -530,12 +563,12 @@ func TestABodyThatBreaksOffIsKeptAsFarAsItCame(t *testing.T) {
 	}
 	fmt.Fprintf(conn, "PATCH %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: %d\r\n\r\n", path, made.ClientToken, len(photo))
 	_, _ = conn.Write(photo[:7777])
+	taken(t, conn)
 	// The connection hangs open: asking for the offset must not wait for its
 	// time-out, and takes what arrived.
-	time.Sleep(500 * time.Millisecond)
 	began := time.Now()
 	resp, _ := c.must("HEAD", path, nil, nil)
-	if resp.Header.Get("Upload-Offset") != "7777" || time.Since(began) > 20*time.Second {
+	if resp.Header.Get("Upload-Offset") != "7777" || time.Since(began) > time.Minute {
 		t.Errorf("offset %s after %v", resp.Header.Get("Upload-Offset"), time.Since(began))
 	}
 	conn.Close()
