@@ -499,7 +499,7 @@ func (c *chaos) tasks() (waiting, leased int) {
 		}
 		return archived == 0 && orphans == 0
 	}
-	for end := time.Now().Add(25 * time.Second); !look(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !look(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			c.t.Errorf("tasks are stuck in Redis: %s", said)
 			break
