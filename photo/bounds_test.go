@@ -105,7 +105,9 @@ func TestZipBombsTogetherStayWithinTheMemoryBudget(t *testing.T) {
 	if len(bomb) > 1<<20 {
 		t.Fatalf("the bomb has %d bytes", len(bomb))
 	}
-	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // resets the peak, where allowed
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		before = resident("VmHWM") // the peak can not be reset: that of earlier tests stands
+	}
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
