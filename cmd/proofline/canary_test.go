@@ -231,7 +231,7 @@ func tables(t *testing.T, dsn string) []byte {
 func TestNoPersonalDataLeavesTheVault(t *testing.T) {
 	ps := needVision(t)
 	redis, pg, s3 := testserver.Redis(t), testserver.Postgres(t), testserver.S3(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	mc, err := minio.New(s3.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(s3.AccessKey, s3.SecretKey, ""), Region: s3.Region})
 	if err != nil {
@@ -366,7 +366,7 @@ log: {level: debug, format: json}
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		dead, err := store.DeadLetters(ctx, "", 10)
 		if err != nil {
 			t.Fatal(err)
