@@ -29,9 +29,19 @@ func read(t *testing.T, path string) string {
 func TestDashboardAndAlertsAskForMetricsThatExist(t *testing.T) {
 	name := regexp.MustCompile(`\bproofline_[a-z_]+`)
 	defined := map[string]bool{}
-	for _, f := range []string{"../api/observe.go", "../pipeline/metrics.go", "../cmd/proofline/drift.go"} {
-		for _, m := range name.FindAllString(read(t, f), -1) {
-			defined[m] = true
+	named := regexp.MustCompile(`"(proofline_[a-z_]+)"`)
+	for _, dir := range []string{"../api", "../pipeline", "../cmd/proofline"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			for _, m := range named.FindAllStringSubmatch(read(t, f), -1) {
+				defined[m[1]] = true
+			}
 		}
 	}
 	if len(defined) < 15 {
