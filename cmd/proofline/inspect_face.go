@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/face"
@@ -52,7 +53,13 @@ func (c *inspectFaceCmd) Run(ctx context.Context) error {
 			return nil, err
 		}
 		for _, f := range faces {
-			out.Faces = append(out.Faces, faceInspected{f, quality.Face(img.Mat, quality.FaceInfo{Box: f.Box, Points: f.Points, Count: len(faces)})})
+			ms := quality.Face(img.Mat, quality.FaceInfo{Box: f.Box, Points: f.Points, Count: len(faces), Scale: img.Scale})
+			for i := range ms {
+				for k := range ms[i].Regions {
+					ms[i].Regions[k] = inFile(img, ms[i].Regions[k])
+				}
+			}
+			out.Faces = append(out.Faces, faceInspected{faceInFile(img, f), ms})
 		}
 		return out, nil
 	})
@@ -89,6 +96,11 @@ func (c *inspectFaceCmd) pair(engine *face.Engine) error {
 	if err != nil {
 		return err
 	}
+	for i, f := range []*face.Face{m.PortraitFace, m.SelfieFace} {
+		if f != nil {
+			*f = faceInFile(imgs[i], *f)
+		}
+	}
 	return c.print(c.Files[0]+" and "+c.Files[1], struct {
 		A          string      `json:"a"`
 		B          string      `json:"b"`
@@ -99,6 +111,25 @@ func (c *inspectFaceCmd) pair(engine *face.Engine) error {
 		FaceA      *face.Face  `json:"face_a,omitempty"`
 		FaceB      *face.Face  `json:"face_b,omitempty"`
 	}{c.Files[0], c.Files[1], m.Similarity, m.Similarity != nil && *m.Similarity >= threshold, threshold, m.Reason, m.PortraitFace, m.SelfieFace}, time.Since(start))
+}
+
+// inFile moves a rectangle from pixels of a photo, which may have been reduced
+// while it was decoded, to those of its file.
+func inFile(img *photo.Image, r photo.Rect) photo.Rect {
+	return r.Quad().Scaled(1 / img.Scale).Bounds()
+}
+
+// faceInFile is inFile for a face.
+func faceInFile(img *photo.Image, f face.Face) face.Face {
+	f.Box = inFile(img, f.Box)
+	for _, ps := range []*[]photo.Point{&f.Points, &f.MouthCorners} {
+		*ps = slices.Clone(*ps)
+		for i := range *ps {
+			(*ps)[i].X /= img.Scale
+			(*ps)[i].Y /= img.Scale
+		}
+	}
+	return f
 }
 
 type inspectLivenessCmd struct{ inspectFiles }
@@ -146,7 +177,13 @@ func (c *inspectLivenessCmd) Run(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
-			out.Faces = append(out.Faces, livenessInspected{f.Box, res, livenessVerdict(cell, res)})
+			for i, x := range res.Signals {
+				if x.Region != nil {
+					region := inFile(img, *x.Region)
+					res.Signals[i].Region = &region
+				}
+			}
+			out.Faces = append(out.Faces, livenessInspected{inFile(img, f.Box), res, livenessVerdict(cell, res)})
 		}
 		return out, nil
 	})
