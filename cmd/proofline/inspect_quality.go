@@ -86,6 +86,7 @@ func (c *inspectDocumentCmd) Run(ctx context.Context) error {
 			}
 			found[i].Close()
 			found[i].Quad = found[i].Quad.Scaled(1 / img.Scale)
+			found[i].SourcePxPerMM /= img.Scale
 			out.Documents = append(out.Documents, found[i])
 		}
 		return out, nil

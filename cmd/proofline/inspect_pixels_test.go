@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"gocv.io/x/gocv"
 
+	"github.com/proofline/proofline/document"
 	"github.com/proofline/proofline/models"
 	"github.com/proofline/proofline/photo"
 )
@@ -87,4 +89,29 @@ func TestInspectSaysWhereFacesAreInPixelsOfTheFile(t *testing.T) {
 	a, b = inspect("liveness", small).Faces[0], inspect("liveness", large).Faces[0]
 	twice("box for liveness", a.Box.W, b.Box.W)
 	twice("region of the network", a.Signals[0].Region.W, b.Signals[0].Region.W)
+}
+
+func TestInspectSaysWhatThePhotoResolvesInPixelsOfTheFile(t *testing.T) {
+	m := gocv.NewMatWithSizeFromScalar(gocv.NewScalar(40, 60, 50, 0), 3600, 4800, gocv.MatTypeCV8UC3)
+	defer m.Close()
+	gocv.Rectangle(&m, image.Rect(688, 720, 688+3424, 720+2160), color.RGBA{225, 230, 220, 0}, -1) // ID-1 at 40 px/mm
+	b, err := photo.Encode(m, 90)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "card.jpg")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := program("inspect", "document", file, "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct{ Documents []document.Found }
+	if err := json.Unmarshal(out, &s); err != nil || len(s.Documents) != 1 {
+		t.Fatalf("%v, %d documents", err, len(s.Documents))
+	}
+	if r := s.Documents[0].SourcePxPerMM; math.Abs(r-40) > 1 {
+		t.Errorf("%.1f px/mm, want 40", r)
+	}
 }
