@@ -40,8 +40,13 @@ type office struct {
 
 func newOffice(t *testing.T, cases int) *office {
 	t.Helper()
+	return newOfficeOn(t, "sqlite:"+filepath.Join(t.TempDir(), "p.db"), cases, nil)
+}
+
+// newOfficeOn is newOffice on a database; grow is called once the cases are in it.
+func newOfficeOn(t *testing.T, dsn string, cases int, grow func()) *office {
+	t.Helper()
 	dir := t.TempDir()
-	dsn := "sqlite:" + filepath.Join(dir, "p.db")
 	config := session.Actor{Role: session.System, ID: "config"}
 	rules := policy.Default()
 	archive := func(s *session.Store, p *policy.Policy, text []byte) session.Rules {
@@ -62,6 +67,9 @@ func newOffice(t *testing.T, cases int) *office {
 			t.Fatal(err)
 		}
 		made.Close()
+		if grow != nil {
+			grow()
+		}
 	}
 	s := &site{t: t}
 	var err error
