@@ -166,7 +166,7 @@ func TestGoroutinesShareAnEngine(t *testing.T) {
 				return
 			}
 			for i, s := range got.Signals {
-				if math.Abs(s.Value-want.Signals[i].Value) > 1e-6 {
+				if math.Abs(s.Value-want.Signals[i].Value) > 1e-4 {
 					t.Errorf("%s: %v, then %v", s.Name, want.Signals[i].Value, s.Value)
 				}
 			}
