@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -276,16 +277,46 @@ func tempDir(t testing.TB) string {
 	return dir
 }
 
-// freePort asks the kernel for a loopback port that is free now. Another
-// process may take it before the server does; callers start once more then.
+// FreeAddress is a loopback address, host:port, that nobody listens on. Its port is
+// none of those that the kernel gives to whoever asks for any, so that no connection
+// and no other test's server takes it before the caller's server does, or while that
+// is down.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	first := 0
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		_, _ = fmt.Sscan(string(b), &first)
+	}
+	const lowest = 10_000
+	for try := 0; ; try++ {
+		address := "127.0.0.1:0"
+		if try < 100 && first > 2*lowest {
+			address = fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(first-lowest))
+		}
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+		if try > 100 {
+			t.Fatalf("find a free port: %v", err)
+		}
+	}
+}
+
+// freePort is the port of a [FreeAddress]. Another process may take it before the
+// server does; callers start once more then.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(FreeAddress(t))
 	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // tool finds a binary that the set-up scripts built into .tools/bin, or on
