@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -81,7 +80,7 @@ func TestChaosEveryAcceptedCaseIsDecidedOnceAndAnnounced(t *testing.T) {
 		n := base
 		n.Role, n.ID = "worker", fmt.Sprint("worker-", i)
 		if i < 2 {
-			n.Role, n.ID, n.Listen = "api", fmt.Sprint("api-", i), freeAddress(t)
+			n.Role, n.ID, n.Listen = "api", fmt.Sprint("api-", i), testserver.FreeAddress(t)
 			c.bases = append(c.bases, "http://"+n.Listen)
 		}
 		nodes = append(nodes, startNode(t, n, log))
@@ -146,15 +145,6 @@ func TestChaosEveryAcceptedCaseIsDecidedOnceAndAnnounced(t *testing.T) {
 	c.settle(45*time.Second + time.Duration(cases/20)*time.Second)
 	settled := time.Since(began) - loaded
 	c.verify(loaded, settled)
-}
-
-func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // set opens this test's own view and makes what a deployment needs.
@@ -272,7 +262,7 @@ func stateOf(s *client.Session) string {
 // insist repeats f until it is answered for good.
 func (c *chaos) insist(f func() error) error {
 	var err error
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(50*time.Millisecond + rand.N(100*time.Millisecond)) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(50*time.Millisecond + rand.N(100*time.Millisecond)) {
 		err = f()
 		var p *client.Problem
 		if err == nil || errors.As(err, &p) && p.Status < 500 && !p.Temporary() && p.Status != http.StatusRequestTimeout {

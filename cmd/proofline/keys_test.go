@@ -83,7 +83,7 @@ func TestKeysAreRotatedWhileAServerWorksAndTheOldOneIsRetired(t *testing.T) {
 			}
 		}
 	})
-	code, out, stderr := said(t, "keys", "rotate", "--json", "--batch", "3", "--wait", "20s", "--data-dir", dir)
+	code, out, stderr := said(t, "keys", "rotate", "--json", "--batch", "3", "--wait", "2m", "--data-dir", dir)
 	close(stop)
 	wg.Wait()
 	var r struct {
