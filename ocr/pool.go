@@ -135,12 +135,18 @@ func (p *Pool) take(ctx context.Context) (*engine, error) {
 	}
 }
 
+// maxAspect bounds how long a line may be for its height. Tesseract scales a
+// line to 36 pixels of height: one of 2200×1 would keep an engine for minutes.
+const maxAspect = 300
+
 func within(m gocv.Mat, maxPixels int) error {
 	switch {
 	case m.Empty():
 		return errors.New("ocr: empty image")
 	case m.Type() != gocv.MatTypeCV8UC1 && m.Type() != gocv.MatTypeCV8UC3:
 		return fmt.Errorf("ocr: image type %v; 8-bit grey or BGR expected", m.Type())
+	case max(m.Rows(), m.Cols()) > maxAspect*min(m.Rows(), m.Cols()):
+		return fmt.Errorf("ocr: %d×%d pixels are no text", m.Cols(), m.Rows())
 	case m.Rows()*m.Cols() > maxPixels:
 		return fmt.Errorf("ocr: %d pixels; at most %d are read at once", m.Rows()*m.Cols(), maxPixels)
 	}

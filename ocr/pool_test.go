@@ -109,8 +109,8 @@ func TestPoolReadsConcurrentlyAndKeepsItsEngines(t *testing.T) {
 
 func TestImagesOutOfBoundsAreRefused(t *testing.T) {
 	p := openPool(t, 1)
-	empty, big, float := gocv.NewMat(), gocv.NewMatWithSize(2100, 2000, gocv.MatTypeCV8UC1), gocv.NewMatWithSize(10, 10, gocv.MatTypeCV32F)
-	for _, m := range []gocv.Mat{empty, big, float} {
+	empty, big, float, thread := gocv.NewMat(), gocv.NewMatWithSize(2100, 2000, gocv.MatTypeCV8UC1), gocv.NewMatWithSize(10, 10, gocv.MatTypeCV32F), gocv.NewMatWithSize(1, 2200, gocv.MatTypeCV8UC1)
+	for _, m := range []gocv.Mat{empty, big, float, thread} {
 		if _, err := p.Read(t.Context(), m, Request{}); err == nil {
 			t.Error("accepted")
 		}
