@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -114,10 +115,16 @@ func TestAnUnknownNameTakesAsLongAsAWrongPassword(t *testing.T) {
 	}
 	for turn := 0; turn < 12 || turn < 200 && !alike(); turn++ {
 		for _, name := range []string{"vera", "nobody"} {
+			// From an address of its own: one that only guesses has to wait, and a
+			// refusal to look at the password says nothing of how long looking takes.
+			address := fmt.Sprintf("2001:db8:%x::1", turn)
 			began := time.Now()
-			_, _, _ = h.Password(ctx, name, "wrong", "", "192.0.2.1")
+			_, _, err := h.Password(ctx, name, "wrong", "", address)
 			if took := time.Since(began); shortest[name] == 0 || took < shortest[name] {
 				shortest[name] = took
+			}
+			if !errors.Is(err, login.ErrRefused) {
+				t.Fatalf("%s, turn %d: %v", name, turn, err)
 			}
 			_ = h.store.ClearTries(ctx, session.TriesOfAccount(name))
 		}

@@ -252,7 +252,7 @@ func TestNoPersonalDataLeavesTheVault(t *testing.T) {
 		return http.StatusNoContent
 	})
 	dir := filepath.Join(t.TempDir(), "data")
-	metrics := freePort(t)
+	metrics := testserver.FreeAddress(t)
 	config := write(t, "proofline.yaml", fmt.Appendf(nil, `
 data-dir: %s
 store: {dsn: %q}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -160,7 +159,7 @@ type server struct {
 func startServer(t *testing.T, env []string, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, env: env, log: filepath.Join(t.TempDir(), "log")}
-	s.address = freePort(t)
+	s.address = testserver.FreeAddress(t)
 	s.args = append(append([]string{}, args...), "--listen", s.address)
 	s.start()
 	t.Cleanup(func() {
@@ -173,20 +172,10 @@ func startServer(t *testing.T, env []string, args ...string) *server {
 	return s
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func (s *server) start() {
 	s.t.Helper()
 	s.launch()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		resp, err := http.Get("http://" + s.address + "/readyz")
 		if err == nil {
@@ -268,7 +257,7 @@ func (s *server) send(ctx context.Context, service *client.Service, c *specimen.
 
 func TestOneMachineDecidesTwoCasesAtOnceInBoundedMemory(t *testing.T) {
 	ps := needVision(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "data")
 	s := startServer(t, nil, "up", "--data-dir", dir, "--worker.concurrency", "2")
@@ -336,7 +325,7 @@ func peakMiB(t *testing.T, pid int) int {
 func TestManyMachinesFinishACaseWhoseWorkerWasKilled(t *testing.T) {
 	ps := needVision(t)
 	redis, pg, s3 := testserver.Redis(t), testserver.Postgres(t), testserver.S3(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	mc, err := minio.New(s3.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(s3.AccessKey, s3.SecretKey, ""), Region: s3.Region})
 	if err != nil {

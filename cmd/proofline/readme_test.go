@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"github.com/proofline/proofline/internal/testserver"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,7 +108,7 @@ func TestTheMinuteOfTheREADMERunsAsItStands(t *testing.T) {
 	if !ok || block == nil {
 		t.Fatal("the README has no such section")
 	}
-	dir, address := t.TempDir(), freePort(t)
+	dir, address := t.TempDir(), testserver.FreeAddress(t)
 	wrapper := "#!/bin/sh\nPROOFLINE_TEST_MAIN=1 OMP_THREAD_LIMIT=1 exec " + os.Args[0] + " \"$@\"\n"
 	if err := os.WriteFile(filepath.Join(dir, "proofline"), []byte(wrapper), 0o755); err != nil {
 		t.Fatal(err)
