@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"github.com/proofline/proofline/internal/testserver"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/proofline/proofline/internal/testserver"
 )
 
 var fence = regexp.MustCompile("(?s)\n```(?:sh)?\n(.*?\n)```\n")
