@@ -99,16 +99,17 @@ func (s *Store) AbandonIdempotent(ctx context.Context, i Idempotent) error {
 // before doneBefore. It returns how many it deleted; call it until that is 0.
 func (s *Store) Prune(ctx context.Context, doneBefore time.Time, limit int) (int, error) {
 	var total int
-	for _, q := range []struct {
-		sql  string
-		when time.Time
+	old := doneBefore.Add(time.Millisecond) // ids tell milliseconds
+	for _, x := range []struct {
+		q    string
+		args []any
 	}{
-		{`DELETE FROM idempotency WHERE (tenant, idem_key) IN (SELECT tenant, idem_key FROM idempotency WHERE expires_at <= ? LIMIT ?)`, s.now()},
-		{`DELETE FROM client_tokens WHERE id IN (SELECT id FROM client_tokens WHERE expires_at <= ? LIMIT ?)`, doneBefore},
-		{`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'done' AND updated_at <= ? LIMIT ?)`, doneBefore},
+		{pruneKeys, []any{micros(s.now())}},
+		{pruneTokens, []any{idBound(TokenPrefix, old), micros(doneBefore)}},
+		{pruneOutbox, []any{idBound(OutboxPrefix, old), micros(doneBefore)}},
 	} {
 		err := s.writeApart(ctx, "prune store", func(tx *Tx) error {
-			n, err := tx.exec(q.sql, micros(q.when), limit)
+			n, err := tx.exec(x.q, append(x.args, limit)...)
 			total += int(n)
 			return err
 		})
@@ -118,3 +119,12 @@ func (s *Store) Prune(ctx context.Context, doneBefore time.Time, limit int) (int
 	}
 	return total, nil
 }
+
+// The sweeper asks these every minute, and on SQLite everybody's writes wait for
+// them. What expired or was done at a time is no younger than it, so the ids find
+// it without a look at the rows that stay.
+const (
+	pruneKeys   = "DELETE FROM idempotency WHERE (tenant, idem_key) IN (SELECT tenant, idem_key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
+	pruneTokens = "DELETE FROM client_tokens WHERE id IN (SELECT id FROM client_tokens WHERE id < ? AND expires_at <= ? ORDER BY id LIMIT ?)"
+	pruneOutbox = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE id < ? AND state = 'done' AND updated_at <= ? ORDER BY id LIMIT ?)"
+)

@@ -279,9 +279,12 @@ func (s *Store) BlindPairs(ctx context.Context, since time.Time, simulated bool)
 	return list(ctx, s, "read blind verdicts", func(r scanner) (p BlindPair, err error) {
 		err = r.Scan(&p.First, &p.Second)
 		return p, err
-	}, `SELECT a.outcome, b.outcome FROM review_votes a JOIN review_votes b ON b.session = a.session AND b.attempt = a.attempt AND b.id > a.id
-		JOIN sessions s ON s.id = a.session
-		WHERE a.blind = 1 AND b.blind = 1 AND b.at >= ? AND (s.simulated = 0 OR ? = 1)
-		AND (SELECT COUNT(*) FROM review_votes c WHERE c.session = a.session AND c.attempt = a.attempt AND c.id < b.id) = 1
-		ORDER BY b.id LIMIT 100000`, micros(since), smallint(simulated))
+	}, blindPairs, idBound(VotePrefix, since), micros(since), smallint(simulated))
 }
+
+// Votes have no index by time; their ids tell it.
+const blindPairs = `SELECT a.outcome, b.outcome FROM review_votes a JOIN review_votes b ON b.session = a.session AND b.attempt = a.attempt AND b.id > a.id
+	JOIN sessions s ON s.id = a.session
+	WHERE a.blind = 1 AND b.blind = 1 AND b.id >= ? AND b.at >= ? AND (s.simulated = 0 OR ? = 1)
+	AND (SELECT COUNT(*) FROM review_votes c WHERE c.session = a.session AND c.attempt = a.attempt AND c.id < b.id) = 1
+	ORDER BY b.id LIMIT 100000`

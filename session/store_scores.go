@@ -43,7 +43,9 @@ func (s *Store) ScoreStream(ctx context.Context, stage, measure string, from, to
 // Overrides counts, in a time, the verdicts that people gave, and those that went
 // against a failed check.
 func (s *Store) Overrides(ctx context.Context, from, to time.Time, simulated bool) (votes, overrides int64, err error) {
-	err = s.queryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(v.overrides), 0) FROM review_votes v JOIN sessions s ON s.id = v.session
-		WHERE v.at >= ? AND v.at < ? AND (s.simulated = 0 OR ? = 1)`, micros(from), micros(to), smallint(simulated)).Scan(&votes, &overrides)
+	err = s.queryRow(ctx, overridesQuery, idBound(VotePrefix, from), micros(from), micros(to), smallint(simulated)).Scan(&votes, &overrides)
 	return votes, overrides, err
 }
+
+const overridesQuery = `SELECT COUNT(*), COALESCE(SUM(v.overrides), 0) FROM review_votes v JOIN sessions s ON s.id = v.session
+	WHERE v.id >= ? AND v.at >= ? AND v.at < ? AND (s.simulated = 0 OR ? = 1)`

@@ -171,13 +171,15 @@ func (s *Store) ReviewerPairs(ctx context.Context, since time.Time, limit int) (
 	pairs, err := list(ctx, s, "read pairs of votes", func(r scanner) (p pair, err error) {
 		err = r.Scan(&p.a, &p.b)
 		return p, err
-	}, `SELECT a.outcome, b.outcome FROM review_votes a JOIN review_votes b ON b.session = a.session AND b.attempt = a.attempt AND b.id > a.id
-		JOIN sessions s ON s.id = a.session
-		WHERE a.id >= ? AND a.blind = 1 AND b.blind = 1 AND (s.simulated = 0 OR ? = 1) AND `+notTest("s.tenant")+`
-		AND (SELECT COUNT(*) FROM review_votes c WHERE c.session = a.session AND c.attempt = a.attempt AND c.id < b.id) = 1
-		ORDER BY a.id DESC LIMIT ?`, idBound(VotePrefix, since), smallint(only), limit)
+	}, reviewerPairs, idBound(VotePrefix, since), smallint(only), limit)
 	for _, p := range pairs {
 		first, second = append(first, p.a), append(second, p.b)
 	}
 	return first, second, err
 }
+
+var reviewerPairs = `SELECT a.outcome, b.outcome FROM review_votes a JOIN review_votes b ON b.session = a.session AND b.attempt = a.attempt AND b.id > a.id
+	JOIN sessions s ON s.id = a.session
+	WHERE a.id >= ? AND a.blind = 1 AND b.blind = 1 AND (s.simulated = 0 OR ? = 1) AND ` + notTest("s.tenant") + `
+	AND (SELECT COUNT(*) FROM review_votes c WHERE c.session = a.session AND c.attempt = a.attempt AND c.id < b.id) = 1
+	ORDER BY a.id DESC LIMIT ?`

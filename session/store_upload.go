@@ -181,6 +181,9 @@ func (s *Store) ForgetUploadPart(ctx context.Context, id string, at int64) error
 
 // StaleUploads lists uploads that ended or expired and still have parts.
 func (s *Store) StaleUploads(ctx context.Context, limit int) ([]Upload, error) {
-	return list(ctx, s, "list stale uploads", scanUpload, "SELECT "+uploadColumns+` FROM uploads
-		WHERE (ended_at <> 0 OR expires_at <= ?) AND EXISTS (SELECT 1 FROM upload_parts p WHERE p.upload = uploads.id) ORDER BY id LIMIT ?`, micros(s.clock()), limit)
+	return list(ctx, s, "list stale uploads", scanUpload, staleUploads, micros(s.clock()), limit)
 }
+
+// staleUploads begins with the parts: uploads stay, and few of them have any.
+var staleUploads = "SELECT " + qualified("u", uploadColumns) + ` FROM (SELECT DISTINCT upload FROM upload_parts) p CROSS JOIN uploads u
+	WHERE u.id = p.upload AND (u.ended_at <> 0 OR u.expires_at <= ?) ORDER BY u.id LIMIT ?`
