@@ -63,7 +63,11 @@ type grantsInput struct {
 type grantsOutput struct{ Body client.GrantPage }
 
 func (a *api) listGrants(ctx context.Context, in *grantsInput) (*grantsOutput, error) {
-	gs, err := a.deps.Desk.Grants(ctx, session.GrantFilter{Session: in.Session, Open: in.Open})
+	judge := ""
+	if s := StaffOf(ctx); s.Can(access.ReviewDecide) {
+		judge = s.Account.ID
+	}
+	gs, err := a.deps.Desk.Grants(ctx, judge, session.GrantFilter{Session: in.Session, Open: in.Open})
 	if err != nil {
 		return nil, fromError(err)
 	}

@@ -78,9 +78,19 @@ func (d *Desk) End(ctx context.Context, account, grant string) (session.Grant, e
 	return d.c.Store.EndGrant(ctx, account, grant)
 }
 
-// Grants lists grants.
-func (d *Desk) Grants(ctx context.Context, f session.GrantFilter) ([]session.Grant, error) {
-	return d.c.Store.Grants(ctx, f)
+// Grants lists grants. judge is an account that may judge cases, which must not
+// learn here of the work of others on those that are judged blindly; "" is nobody
+// of that kind.
+func (d *Desk) Grants(ctx context.Context, judge string, f session.GrantFilter) ([]session.Grant, error) {
+	gs, err := d.c.Store.Grants(ctx, f)
+	if err != nil || judge == "" {
+		return gs, err
+	}
+	hidden, err := d.c.Store.GrantsHiddenFrom(ctx, judge)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(gs, hidden), nil
 }
 
 // Current finds an account's grant for a case that is active now.

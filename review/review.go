@@ -53,6 +53,7 @@ type Store interface {
 	EndGrant(ctx context.Context, account, id string) (session.Grant, error)
 	UseGrant(ctx context.Context, account, id, ses, object, kind string) (session.Grant, error)
 	Grants(ctx context.Context, f session.GrantFilter) ([]session.Grant, error)
+	GrantsHiddenFrom(ctx context.Context, account string) (func(session.Grant) bool, error)
 }
 
 // Vault is what reviews need of the evidence vault; *storage.Vault has it.

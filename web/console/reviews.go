@@ -351,7 +351,11 @@ type grantsData struct {
 }
 
 func (x *Console) grants(w http.ResponseWriter, r *http.Request) {
-	gs, err := x.c.Desk.Grants(r.Context(), session.GrantFilter{Open: true})
+	judge := ""
+	if s := api.StaffOf(r.Context()); s.Can(access.ReviewDecide) {
+		judge = s.Account.ID
+	}
+	gs, err := x.c.Desk.Grants(r.Context(), judge, session.GrantFilter{Open: true})
 	if err != nil {
 		x.fail(w, r, Path, err)
 		return
