@@ -201,6 +201,9 @@ func (tx *Tx) run(j *job) (refused, broken error) {
 		err = tx.flush()
 	}
 	if err == nil {
+		err = tx.checkEntries(entries)
+	}
+	if err == nil {
 		return nil, nil
 	}
 	if tx.flushErr != nil {

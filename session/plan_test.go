@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proofline/proofline/audit"
 	"github.com/proofline/proofline/policy"
 )
 
@@ -70,4 +71,38 @@ func TestPruneTakesWhatIsOverAndLeavesTheRest(t *testing.T) {
 			t.Errorf("depth %v, want the run that waits", d)
 		}
 	})
+}
+
+func TestTheDepthOfTheOutboxIsReadFromOneIndex(t *testing.T) {
+	s := openTest(t, "sqlite", time.Now)
+	if p := plan(t, s, outboxCounts); !strings.Contains(p, "COVERING INDEX outbox_undone") {
+		t.Error(p)
+	}
+}
+
+// Writes of several callers share a transaction.
+func TestAnEntryThatTheLogCanNotHoldFailsItsOwnWriteOnly(t *testing.T) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			s := openTest(t, kind, time.Now)
+			tx, err := s.begin()
+			ok(t, err)
+			write := func(actor string) (refused, broken error) {
+				return tx.run(&job{ctx: ctx, fn: func(tx *Tx) error {
+					tx.Audit(audit.Entry{Actor: actor, Action: "some.action"})
+					return nil
+				}})
+			}
+			if refused, broken := write("service:key_1"); refused != nil || broken != nil {
+				t.Error(refused, broken)
+			}
+			if _, broken := write("service:\xff"); broken == nil {
+				t.Error("an entry that is no text is found at the commit only, when nobody knows whose it is")
+			}
+			ok(t, tx.commit())
+			if h := must[*audit.Frontier](t)(s.AuditHead(ctx)); h.Size() != 1 {
+				t.Errorf("%d entries in the log", h.Size())
+			}
+		})
+	}
 }

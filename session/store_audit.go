@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/proofline/proofline/audit"
@@ -17,6 +18,18 @@ func (tx *Tx) Audit(e audit.Entry) {
 		e = tx.mark(e)
 	}
 	tx.entries = append(tx.entries, e)
+}
+
+// checkEntries refuses an entry that the log can not hold while it is still known
+// whose it is: at the commit it would fail all writes that share the transaction.
+func (tx *Tx) checkEntries(from int) error {
+	for _, e := range tx.entries[from:] {
+		e.Seq = math.MaxInt64 // the longest spelling
+		if _, err := e.Canonical(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // appendAudit gives the batch's entries their places in the log, last thing

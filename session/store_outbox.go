@@ -177,21 +177,13 @@ func (s *Store) DeadLetters(ctx context.Context, after string, limit int) ([]Out
 // OutboxDepth counts rows that are not finished, by kind: what backpressure and
 // metrics look at.
 func (s *Store) OutboxDepth(ctx context.Context) (map[OutboxKind]int, error) {
-	type count struct {
-		kind OutboxKind
-		n    int
-	}
-	counts, err := list(ctx, s, "count outbox", func(r scanner) (c count, err error) {
-		err = r.Scan(&c.kind, &c.n)
-		return c, err
-	}, `SELECT kind, COUNT(*) FROM (SELECT kind FROM outbox WHERE state = 'pending'
-			UNION ALL SELECT kind FROM outbox WHERE state = 'dispatched') unfinished GROUP BY kind`)
+	counts, _, err := s.OutboxCounts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := map[OutboxKind]int{KindVerify: 0, KindWebhook: 0, KindErase: 0}
-	for _, c := range counts {
-		out[c.kind] = c.n
+	out := map[OutboxKind]int{}
+	for kind, by := range counts {
+		out[kind] = by[Pending] + by[Dispatched]
 	}
 	return out, nil
 }
@@ -208,7 +200,7 @@ func (s *Store) OutboxCounts(ctx context.Context) (counts map[OutboxKind]map[Out
 	rows, err := list(ctx, s, "count outbox", func(r scanner) (c count, err error) {
 		err = r.Scan(&c.kind, &c.state, &c.n, &c.due)
 		return c, err
-	}, "SELECT kind, state, COUNT(*), CASE state WHEN 'pending' THEN MIN(available_at) ELSE 0 END FROM outbox WHERE state <> 'done' GROUP BY kind, state") // as the index outbox_undone
+	}, outboxCounts)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -228,6 +220,10 @@ func (s *Store) OutboxCounts(ctx context.Context) (counts map[OutboxKind]map[Out
 	}
 	return counts, oldest, nil
 }
+
+// outboxCounts is answered from the index outbox_undone alone: every server asks
+// it each second.
+const outboxCounts = "SELECT kind, state, COUNT(*), CASE state WHEN 'pending' THEN MIN(available_at) ELSE 0 END FROM outbox WHERE state <> 'done' GROUP BY kind, state"
 
 func (tx *Tx) setOutbox(id string, state OutboxState, reason string, available time.Time, tries int) error {
 	n, err := tx.exec("UPDATE outbox SET state = ?, reason = ?, available_at = ?, tries = tries + ?, updated_at = ? WHERE id = ?",
