@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 )
 
@@ -28,11 +29,21 @@ func (s *Store) liteBegin(ctx context.Context) (*liteConn, error) {
 	}
 	// Taking the write lock at once: no upgrade later, so no deadlock.
 	if _, err := s.lite.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		s.lite.close()
+		s.lite.discard()
 		s.lite = nil
 		return nil, err
 	}
 	return s.lite, nil
+}
+
+// discard closes the connection for good. close would give it back to the pool, and
+// with it a transaction that a failed rollback may have left open: nobody could
+// write until the process ends.
+func (c *liteConn) discard() {
+	for _, st := range c.stmts {
+		st.Close()
+	}
+	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it
 }
 
 func (c *liteConn) close() {
