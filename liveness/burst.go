@@ -65,6 +65,9 @@ const (
 type Frame struct {
 	Image gocv.Mat
 	At    time.Duration
+	// Light is how bright the face was lit from the camera's side, 0 to 1; nil
+	// where that is not known.
+	Light *float64
 }
 
 // Burst is what the frames say together.
@@ -82,6 +85,8 @@ type Burst struct {
 	Frames        int                `json:"frames"`
 	// Faces is where the face is in each frame that was looked at.
 	Faces []face.Face `json:"-"`
+
+	relief *relief // what was measured of the light, also where it is too faint to be told
 }
 
 func (b *Burst) find(what string) {
@@ -149,6 +154,11 @@ func AssessBurst(faces *face.Engine, frames []Frame) (Burst, error) {
 		return b, fmt.Errorf("prepare burst: %w", err)
 	}
 	b.repeats(v)
+	for i, f := range frames {
+		if f.Light != nil && *f.Light >= 0 && *f.Light <= 1 {
+			v.light = append(v.light, lit{i, f.At.Seconds(), *f.Light})
+		}
+	}
 	return b.motion(v), nil
 }
 

@@ -91,7 +91,7 @@ func TestABurstThatIsNotOneIsFound(t *testing.T) {
 	small := gocv.NewMatWithSize(40, 30, gocv.MatTypeCV8UC3)
 	defer small.Close()
 	for i := range still {
-		still[i] = Frame{live[0].Image, live[i].At}
+		still[i] = Frame{Image: live[0].Image, At: live[i].At}
 	}
 	with := func(change func([]Frame)) []Frame {
 		fs := slices.Clone(live)

@@ -221,7 +221,7 @@ func TestFramesOfAChallengeThatAreNoneAreFound(t *testing.T) {
 	}
 	// Another person sits down for the second half.
 	for i := 12; i < len(live); i++ {
-		live[i], other[i-12] = Frame{other[i-12].Image, live[i].At}, live[i]
+		live[i], other[i-12] = Frame{Image: other[i-12].Image, At: live[i].At}, live[i]
 	}
 	a, err := AssessChallenge(faces, steps, live)
 	if err != nil {

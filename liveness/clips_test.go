@@ -30,12 +30,17 @@ func portraits(t testing.TB) *specimen.Portraits {
 // simulated takes a simulated burst, JPEG-coded as a browser sends it.
 func simulated(t testing.TB, people *specimen.Portraits, kind specimen.ClipKind, seed int64) []Frame {
 	t.Helper()
+	return simulatedWith(t, people, kind, specimen.ClipOptions{Seed: seed})
+}
+
+func simulatedWith(t testing.TB, people *specimen.Portraits, kind specimen.ClipKind, o specimen.ClipOptions) []Frame {
+	t.Helper()
 	ids := people.People()
-	p, err := people.Person(ids[int(seed)%len(ids)])
+	p, err := people.Person(ids[int(o.Seed)%len(ids)])
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := specimen.TakeClip(kind, p, specimen.ClipOptions{Seed: seed})
+	c, err := specimen.TakeClip(kind, p, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package liveness
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,13 +23,21 @@ import (
 //	4 bytes   length of the picture, 1 to MaxFrameBytes
 //	          the picture: a JPEG, PNG or WebP file
 //
+// A file that begins with "PLBURST2" has one byte more after each picture's
+// length: how bright the page lit the face with its own screen, 0 to 100 per
+// cent, or 255 where it does not say (the light had just changed, and a camera
+// shows what was some frames ago).
+//
 // Nothing follows the last frame. The nonce ties a file to the session that
 // asked for it and keeps frames of another session from being sent by mistake;
 // since whoever sends a file can write any nonce into it, it proves nothing
 // about when the frames were taken.
 const (
 	burstMagic    = challenge.Magic
+	litMagic      = "PLBURST2"
 	maxBurstNonce = challenge.MaxNonce
+	fullLight     = 100 // of the byte of a frame's light
+	unknownLight  = 255
 	// MaxFrameBytes bounds one frame; 1280 × 960 at good quality has 300 kB.
 	MaxFrameBytes = 1 << 20
 	// MaxBurstBytes bounds the whole file.
@@ -42,17 +51,22 @@ var ErrNotBurst = errors.New("not a burst of frames")
 type FrameFile struct {
 	At   time.Duration
 	File []byte
+	// Light is how bright the page lit the face, 0 to 1 in steps of a
+	// hundredth; nil where it is not known.
+	Light *float64
 }
 
 // BurstFile is a burst as it travels.
 type BurstFile struct {
 	Nonce  []byte
 	Frames []FrameFile
+	// Lit: the file has a place for the light of each frame.
+	Lit bool
 }
 
 // IsBurst tells a burst's first bytes from a photo's.
 func IsBurst(b []byte) bool {
-	return len(b) >= len(burstMagic) && string(b[:len(burstMagic)]) == burstMagic
+	return bytes.HasPrefix(b, []byte(burstMagic)) || bytes.HasPrefix(b, []byte(litMagic))
 }
 
 // ParseBurst reads the container. The pictures share b's memory and are not
@@ -66,6 +80,7 @@ func ParseBurst(b []byte) (BurstFile, error) {
 	if !IsBurst(b) {
 		return refuse("another kind of file")
 	}
+	out.Lit = bytes.HasPrefix(b, []byte(litMagic))
 	b = b[len(burstMagic):]
 	take := func(n int) ([]byte, bool) {
 		if n > len(b) {
@@ -95,11 +110,20 @@ func ParseBurst(b []byte) (BurstFile, error) {
 		if n == 0 || n > MaxFrameBytes {
 			return refuse("a frame that is empty or too large")
 		}
-		file, ok := take(int(n))
-		if !ok {
+		frame := FrameFile{At: time.Duration(binary.BigEndian.Uint32(head)) * time.Microsecond}
+		if out.Lit {
+			light, ok := take(1)
+			if !ok {
+				return refuse("cut off")
+			}
+			if frame.Light, ok = lightOf(light[0]); !ok {
+				return refuse("a light beyond full")
+			}
+		}
+		if frame.File, ok = take(int(n)); !ok {
 			return refuse("cut off")
 		}
-		out.Frames = append(out.Frames, FrameFile{time.Duration(binary.BigEndian.Uint32(head)) * time.Microsecond, file})
+		out.Frames = append(out.Frames, frame)
 	}
 	if len(b) > 0 {
 		return refuse("bytes after the last frame")
@@ -112,7 +136,11 @@ func (f BurstFile) Pack() ([]byte, error) {
 	if len(f.Nonce) > maxBurstNonce || len(f.Frames) == 0 || len(f.Frames) > MaxBurstFrames {
 		return nil, fmt.Errorf("pack burst: nonce of %d bytes, %d frames", len(f.Nonce), len(f.Frames))
 	}
-	out := append([]byte(burstMagic), byte(len(f.Nonce)))
+	magic := burstMagic
+	if f.Lit {
+		magic = litMagic
+	}
+	out := append([]byte(magic), byte(len(f.Nonce)))
 	out = append(append(out, f.Nonce...), byte(len(f.Frames)))
 	for i, frame := range f.Frames {
 		us := frame.At.Microseconds()
@@ -121,10 +149,35 @@ func (f BurstFile) Pack() ([]byte, error) {
 		}
 		out = binary.BigEndian.AppendUint32(out, uint32(us))
 		out = binary.BigEndian.AppendUint32(out, uint32(len(frame.File)))
+		light, ok := lightByte(frame.Light)
+		if !ok || !f.Lit && frame.Light != nil {
+			return nil, fmt.Errorf("pack burst: the light of frame %d", i)
+		}
+		if f.Lit {
+			out = append(out, light)
+		}
 		out = append(out, frame.File...)
 	}
 	if len(out) > MaxBurstBytes {
 		return nil, fmt.Errorf("pack burst: %d bytes are too many", len(out))
 	}
 	return out, nil
+}
+
+func lightOf(b byte) (light *float64, ok bool) {
+	if b == unknownLight {
+		return nil, true
+	}
+	v := float64(b) / fullLight
+	return &v, b <= fullLight
+}
+
+func lightByte(light *float64) (b byte, ok bool) {
+	if light == nil {
+		return unknownLight, true
+	}
+	if !(*light >= 0 && *light <= 1) { // also what is no number
+		return 0, false
+	}
+	return byte(math.Round(*light * fullLight)), true
 }

@@ -169,6 +169,7 @@ func (b *Burst) motion(v *view) Burst {
 	eyes, mouth := v.changes(planes, unit, width)
 	b.add(SignalEyes, eyes, "ratio")
 	b.add(SignalMouth, mouth, "ratio")
+	b.illumination(v, planes)
 	if 1000*moved < still {
 		return b.inconclusive(BurstStill)
 	}

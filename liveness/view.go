@@ -18,6 +18,7 @@ type view struct {
 	face   photo.Rect    // in the first frame, in the view's pixels
 	points []photo.Point // the face's own points there
 	moved  []photo.Point // of the face's box, frame by frame
+	light  []lit         // the frames of which it is known how they were lit
 }
 
 // viewFace is the width of the face in a view.

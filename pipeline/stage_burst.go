@@ -92,7 +92,7 @@ func burstFrames(ctx context.Context, f *liveness.BurstFile) (frames []liveness.
 			return nil, done, false, fmt.Errorf("decode frame: %w", err)
 		}
 		open = append(open, p)
-		frames = append(frames, liveness.Frame{Image: p.Mat, At: file.At})
+		frames = append(frames, liveness.Frame{Image: p.Mat, At: file.At, Light: file.Light})
 	}
 	return frames, done, true, nil
 }

@@ -109,6 +109,10 @@ func panelOf(s *Selfie, r *rand.Rand) (instrument, *rand.Rand) {
 	c.box(rgb(0x0b0b0d), 0, 0, c.w, c.h)
 	c.box(rgb(0x1c1c20), c.w/2-50, float64(rim)*1.2, 100, 8)
 	c.roundCorners(50)
+	var contrast [256]float64
+	for i := range contrast {
+		contrast[i] = math.Pow(float64(i)/255, 1.12)
+	}
 	for y := range ph * cell {
 		for x := range pw * cell {
 			src := small.PixOffset(x/cell, y/cell)
@@ -121,7 +125,7 @@ func panelOf(s *Selfie, r *rand.Rand) (instrument, *rand.Rand) {
 			for ch := range 3 {
 				// A panel adds contrast, a blue cast and a glow where it
 				// should be black.
-				v := math.Pow(float64(small.Pix[src+ch])/255, 1.12)
+				v := contrast[small.Pix[src+ch]]
 				lit := 0.60
 				if ch == stripe {
 					lit = 1.55

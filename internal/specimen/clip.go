@@ -41,6 +41,8 @@ type ClipOptions struct {
 	// movement: radians at a time, positive yaw towards the person's left,
 	// positive pitch downward.
 	Pose func(time.Duration) (yaw, pitch float64)
+	// Light lights the scene from the camera's side; nil for none.
+	Light *ClipLight
 }
 
 // Clip is a burst of frames with the times at which they were taken.
@@ -88,20 +90,24 @@ func TakeClip(kind ClipKind, p *Person, o ClipOptions) (*Clip, error) {
 	if err != nil {
 		return nil, err
 	}
+	light := lightOf(o.Light, kind, o.Seed, c.Times)
 	switch kind {
 	case LiveClip, FilmClip:
-		c.Frames = headFrames(s, r, o, c.Times)
 		if kind == FilmClip {
-			c.Frames = filmFrames(c.Frames, r, o, c.Times)
+			// The filmed person sat in a light of their own.
+			c.Frames = headFrames(s, r, o, c.Times, nil)
+			c.Frames = filmFrames(c.Frames, r, o, c.Times, light)
+		} else {
+			c.Frames = headFrames(s, r, o, c.Times, light)
 		}
 	case PrintClip, ScreenClip:
 		in := instrumentOf(kind, s, o.Seed)
-		c.Frames = planeFrames(func(int) instrument { return in }, kind, r, o, c.Times)
+		c.Frames = planeFrames(func(int) instrument { return in }, kind, r, o, c.Times, light)
 	default:
 		return nil, fmt.Errorf("take clip: unknown kind %q", kind)
 	}
 	for i, f := range c.Frames {
-		cam := Camera{Seed: o.Seed*1000 + int64(i), Noise: 2.2}
+		cam := Camera{Seed: o.Seed*1000 + int64(i), Noise: light.noise()}
 		cam.sensor(f)
 	}
 	return c, nil
@@ -126,7 +132,7 @@ func (w wave) at(t time.Duration) float64 {
 
 // headFrames turns the head of a selfie: every pixel has a depth, the rest is
 // the pinhole camera.
-func headFrames(s *Selfie, r *rand.Rand, o ClipOptions, times []time.Duration) []*image.RGBA {
+func headFrames(s *Selfie, r *rand.Rand, o ClipOptions, times []time.Duration, light *clipLight) []*image.RGBA {
 	src := matOf(s.Image)
 	defer src.Close()
 	w, h := s.Image.Rect.Dx(), s.Image.Rect.Dy()
@@ -156,7 +162,8 @@ func headFrames(s *Selfie, r *rand.Rand, o ClipOptions, times []time.Duration) [
 	for _, m := range []gocv.Mat{gridX, gridY, mapX, mapY} {
 		defer m.Close()
 	}
-	for _, t := range times {
+	shades := make([]float64, gw*gh)
+	for at, t := range times {
 		turn, nod := yaw.at(t), pitch.at(t)
 		if o.Pose != nil {
 			turn, nod = o.Pose(t)
@@ -183,6 +190,9 @@ func headFrames(s *Selfie, r *rand.Rand, o ClipOptions, times []time.Duration) [
 					dx, dy := move(su, sv, z*f.W, body, distance, sy, cyaw, sp, cp, sr, cr, swayX.at(t), swayY.at(t), zoom)
 					su, sv = su+(u-dx), sv+(v-dy)
 				}
+				if light != nil {
+					shades[j*gw+i] = light.onHead(su/f.W, sv/f.H, f.W/f.H, turn, nod)
+				}
 				su, sv = features(su, sv, f.W, f.H, shut, mouth)
 				px[j*gw+i], py[j*gw+i] = float32(su+cx), float32(sv+cy)
 			}
@@ -193,6 +203,11 @@ func headFrames(s *Selfie, r *rand.Rand, o ClipOptions, times []time.Duration) [
 		_ = gocv.Remap(src, &dst, &mapX, &mapY, gocv.InterpolationLinear, gocv.BorderReflect, color.RGBA{})
 		out = append(out, imageOf(dst))
 		dst.Close()
+		if light != nil {
+			light.shine(out[at], at, func(x, y int) (float64, float64) {
+				return light.share * shades[min(y/coarse, gh-1)*gw+min(x/coarse, gw-1)], 0
+			})
+		}
 	}
 	return out
 }

@@ -10,12 +10,12 @@ import (
 )
 
 // filmFrames shows the frames one after another on one screen that is moved.
-func filmFrames(frames []*image.RGBA, r *rand.Rand, o ClipOptions, times []time.Duration) []*image.RGBA {
+func filmFrames(frames []*image.RGBA, r *rand.Rand, o ClipOptions, times []time.Duration, light *clipLight) []*image.RGBA {
 	made := make([]instrument, len(frames))
 	for i, f := range frames {
 		made[i] = instrumentOf(ScreenClip, &Selfie{Image: f}, o.Seed)
 	}
-	return planeFrames(func(i int) instrument { return made[i] }, ScreenClip, r, o, times)
+	return planeFrames(func(i int) instrument { return made[i] }, ScreenClip, r, o, times, light)
 }
 
 // instrumentOf draws the plane that is held up.
@@ -27,7 +27,7 @@ func instrumentOf(kind ClipKind, s *Selfie, seed int64) instrument {
 }
 
 // planeFrames moves and tilts a plane by hand before a camera.
-func planeFrames(in func(int) instrument, kind ClipKind, r *rand.Rand, o ClipOptions, times []time.Duration) []*image.RGBA {
+func planeFrames(in func(int) instrument, kind ClipKind, r *rand.Rand, o ClipOptions, times []time.Duration, light *clipLight) []*image.RGBA {
 	first := in(0)
 	w, h := float64(first.img.Rect.Dx()), float64(first.img.Rect.Dy())
 	cam := Camera{Width: o.Width, Height: o.Height, Rotation: between(r, -4, 4), Tilt: between(r, 2, 12), TiltAxis: between(r, 20, 160),
@@ -54,6 +54,9 @@ func planeFrames(in func(int) instrument, kind ClipKind, r *rand.Rand, o ClipOpt
 		scene := toRGBA(room)
 		laid := layDown(in(i).img, m, o.Width, o.Height)
 		compose(scene, laid, cam.light(m, w, h))
+		if light != nil {
+			light.shine(scene, i, light.onPlane(kind, o.Width, o.Height, lean.at(t)*math.Pi/180, swing.at(t)*math.Pi/180, laid))
+		}
 		out = append(out, blurredBy(scene, 0.6, 0.6))
 	}
 	return out
