@@ -1,5 +1,7 @@
 # Proofline in a container: `docker build -t proofline .`, then see
-# deploy/compose.yaml. The build stage is what `make build` does on any Debian 12;
+# deploy/compose.yaml, or for everything in one container
+#   docker run -p 127.0.0.1:8780:8780 -v proofline:/data -e PROOFLINE_PUBLIC_URL=http://localhost:8780 proofline
+# The build stage is what `make build` does on any Debian 12;
 # the second stage holds the binary, the libraries that it links, and the models,
 # so that the container fetches nothing when it starts.
 FROM debian:bookworm-slim AS build

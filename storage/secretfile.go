@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // ReadSecretFile reads a small file of keys. It refuses one that others than its
-// owner may read or write.
+// owner may read or write; one of root's may be read by a group, when this process
+// is not root: that is how Kubernetes hands a Secret to a user that is none.
 func ReadSecretFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -23,7 +26,11 @@ func ReadSecretFile(path string) (string, error) {
 	if !i.Mode().IsRegular() {
 		return "", fmt.Errorf("key file %s is no regular file", path)
 	}
-	if p := i.Mode().Perm(); p&0o077 != 0 {
+	owner := os.Geteuid()
+	if st, ok := i.Sys().(*syscall.Stat_t); ok {
+		owner = int(st.Uid)
+	}
+	if p := i.Mode().Perm(); !keptSecret(p, owner, os.Geteuid()) {
 		return "", fmt.Errorf("key file %s has mode %04o: others may read it; chmod 600 it, and replace its keys if they may have been seen", path, p)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxKeyText+1))
@@ -34,6 +41,15 @@ func ReadSecretFile(path string) (string, error) {
 		return "", fmt.Errorf("key file %s is larger than %d bytes", path, maxKeyText)
 	}
 	return string(b), nil
+}
+
+// keptSecret is PostgreSQL's rule for key files, too: mode 0600 or less, or 0640 or
+// less for a file of root's.
+func keptSecret(p fs.FileMode, owner, self int) bool {
+	if owner == 0 && self != 0 {
+		return p&0o137 == 0
+	}
+	return p&0o077 == 0
 }
 
 // CreateSecretFile makes a file with mode 0600 that is there completely or not
