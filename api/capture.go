@@ -269,6 +269,7 @@ func (a *api) statusOf(ctx context.Context, ses *session.Session) (*statusOutput
 	if d, ok := cell.Retention["capture_image"]; ok {
 		s.RetainDays = int((time.Duration(d) + 24*time.Hour - 1) / (24 * time.Hour))
 	}
+	s.BurstLight = cell.BurstLight != nil && *cell.BurstLight
 	if ses.State == session.CaptureInProgress || ses.State == session.NeedsResubmission {
 		s.Live = liveChecks(cell)
 	}

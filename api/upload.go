@@ -38,7 +38,7 @@ func (a *api) registerUpload(h huma.API) {
 	described := *path.Post
 	photo := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
 	described.RequestBody = &huma.RequestBody{
-		Required:    true,
+		Required: true,
 		Description: "The image file itself, or multipart/form-data with one file. " +
 			"selfie_burst and selfie_challenge are several frames in one file as docs/api.md describes it (PLBURST1, or PLBURST2 with the light of the screen on each frame, 0 to 100 per cent or 255 for unknown), sent as application/octet-stream.",
 		Content: map[string]*huma.MediaType{

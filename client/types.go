@@ -146,6 +146,7 @@ type Status struct {
 	TokenExpiresIn int         `json:"token_expires_in" doc:"Seconds until the client token stops working; renew it before with POST /v1/capture/token."`
 	Live           []LiveCheck `json:"live" nullable:"false" doc:"The thresholds by which the gate will judge, for advice on the live picture."`
 	Assisted       bool        `json:"assisted,omitempty" doc:"The person chose another way than the challenge: selfie_challenge is not needed, and a person looks at the case."`
+	BurstLight     bool        `json:"burst_light,omitempty" doc:"The policy wants the face lit by the client's screen while selfie_burst is taken, and the light of each frame in the file. Who can not light it sends a file without."`
 }
 
 // ChallengeRequest asks for a challenge.

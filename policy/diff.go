@@ -78,6 +78,7 @@ func changes(where string, a, b Cell) []Change {
 	add("review", a.Review, b.Review, "")
 	add("screening", a.Screening, b.Screening, more(a.Screening, b.Screening))
 	add("duplicates", a.Duplicates, b.Duplicates, "")
+	add("burst_light", a.BurstLight, b.BurstLight, "")
 	for _, name := range keys(a.Thresholds, b.Thresholds) {
 		x, inA := a.Thresholds[name]
 		y, inB := b.Thresholds[name]

@@ -80,6 +80,10 @@ type Cell struct {
 	// Duplicates compares the case with others; nil: it does not.
 	Duplicates *Duplicates `yaml:"duplicates" json:"duplicates,omitempty"`
 
+	// BurstLight has the capture page light the face with its own screen while
+	// selfie_burst is taken, for the signals of light; nil: it does not.
+	BurstLight *bool `yaml:"burst_light" json:"burst_light,omitempty"`
+
 	// Fired names the step-up rules that a resolved cell contains.
 	Fired    []string `yaml:"-" json:"-"`
 	reviewed bool     // one of them wants a person to look
@@ -316,6 +320,9 @@ func (c Cell) overlay(o Cell) Cell {
 	}
 	if o.Duplicates != nil {
 		out.Duplicates = o.Duplicates
+	}
+	if o.BurstLight != nil {
+		out.BurstLight = o.BurstLight
 	}
 	out.Thresholds = merge(c.Thresholds, o.Thresholds)
 	out.Actions = merge(c.Actions, o.Actions)

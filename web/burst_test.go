@@ -27,4 +27,11 @@ func TestTheBurstThatThePagePacksIsWhatTheServerReads(t *testing.T) {
 			t.Errorf("frame %d at %v: %v", i, f.At, f.File)
 		}
 	}
+	if b, err = os.ReadFile(file + ".lit"); err != nil {
+		t.Fatal(err)
+	}
+	lit, err := liveness.ParseBurst(b)
+	if err != nil || !lit.Lit || len(lit.Frames) != 3 || *lit.Frames[0].Light != 0 || lit.Frames[1].Light != nil || *lit.Frames[2].Light != 1 {
+		t.Errorf("%+v, %v", lit, err)
+	}
 }

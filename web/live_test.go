@@ -204,7 +204,7 @@ func TestABurstIsTakenWhereThePolicyAsksForOne(t *testing.T) {
 	if err := os.WriteFile(cam.path, bytes.Join(frames, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	asking, err := policy.Parse([]byte(strings.Replace(string(policy.DefaultYAML()), "evidence: [document_front, selfie]", "evidence: [document_front, selfie, selfie_burst]", 1)))
+	asking, err := policy.Parse([]byte(strings.Replace(string(policy.DefaultYAML()), "evidence: [document_front, selfie]", "evidence: [document_front, selfie, selfie_burst]\n  burst_light: true", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +234,9 @@ func TestABurstIsTakenWhereThePolicyAsksForOne(t *testing.T) {
 	got, err := liveness.ParseBurst(s.photo(made.Session.ID, "selfie_burst"))
 	if err != nil || len(got.Frames) < liveness.MinBurstFrames {
 		t.Errorf("%d frames, %v", len(got.Frames), err)
+	}
+	if !got.Lit {
+		t.Error("the policy asks for light, and the file does not tell it")
 	}
 	if n := len(got.Frames); n > 0 {
 		t.Logf("%d frames over %v", n, got.Frames[n-1].At)

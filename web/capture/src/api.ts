@@ -37,6 +37,8 @@ export interface Capture {
   token_expires_in: number;
   live: LiveCheck[];
   assisted?: boolean;
+  /** The policy wants the face lit by the screen during selfie_burst. */
+  burst_light?: boolean;
   /** By when a person will have looked, where the policy promises it. */
   review_due?: string;
   /** A session of a sandbox key: photos are not checked. */

@@ -5,6 +5,7 @@ import { Problem, isFace, isFilm } from './api';
 import { refused, send } from './answer';
 import { onBack } from './back';
 import { takeBurst } from './burst';
+import { lampOver } from './light';
 import { introView, takeChallenge } from './challenge';
 import type { Facing } from './camera';
 import { Camera, CameraError, fitFile, photoOf, severalCameras, takePhoto } from './camera';
@@ -238,7 +239,12 @@ function live(o: Shooting, facing: Facing): void {
       if (o.kind === 'selfie_challenge') b = await takeChallenge(o.api, video, stage, tell, going);
       else {
         tell(t('camera.burst'));
-        b = await takeBurst(video, going);
+        const light = o.status.burst_light ? lampOver(stage) : null;
+        try {
+          b = await takeBurst(video, going, light?.lamp);
+        } finally {
+          light?.off();
+        }
       }
       navigator.vibrate?.(15);
       if (!left) send(o, b.burst, false, b.preview);

@@ -9,7 +9,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'capture-test-'));
 try {
   const outfile = join(dir, 'test.mjs');
-  await build({ absWorkingDir: here, stdin: { contents: ["measures", "find"].map((f) => `import './${f}.test.mjs';`).join('\n'), resolveDir: here }, bundle: true, format: 'esm', platform: 'node', outfile, logLevel: 'warning' });
+  await build({ absWorkingDir: here, stdin: { contents: ["measures", "find", "light"].map((f) => `import './${f}.test.mjs';`).join('\n'), resolveDir: here }, bundle: true, format: 'esm', platform: 'node', outfile, logLevel: 'warning' });
   await import(pathToFileURL(outfile));
 } finally {
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
