@@ -15,20 +15,21 @@ import (
 )
 
 // maxAnswer bounds what is read of an answer.
-const maxAnswer = 64 << 20
+const maxAnswer = int64(64 << 20)
 
 // caller is what Service and Capture share: an address, a secret, a transport.
 type caller struct {
 	base   string
 	secret string
 	http   *http.Client
+	most   int64 // bytes of an answer
 }
 
 func newCaller(base, secret string, c *http.Client) caller {
 	if c == nil {
 		c = &http.Client{Timeout: 2 * time.Minute}
 	}
-	return caller{base: strings.TrimRight(base, "/"), secret: secret, http: c}
+	return caller{base: strings.TrimRight(base, "/"), secret: secret, http: c, most: maxAnswer}
 }
 
 type request struct {
@@ -84,7 +85,10 @@ func (c caller) once(ctx context.Context, r request, out any) error {
 		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, c.most+1))
+	if err == nil && int64(len(b)) > c.most {
+		err = fmt.Errorf("it is larger than %d bytes", c.most) // cut, a picture would look whole
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s: read answer: %w", r.method, r.path, err)
 	}

@@ -140,6 +140,33 @@ func TestALoginEndsByIdlenessByAgeByLogoutAndWithItsAccount(t *testing.T) {
 	})
 }
 
+func TestTriesAreForgottenButForThoseOfAnAccount(t *testing.T) {
+	each(t, func(t *testing.T, s *Store, c *testClock) {
+		must[Account](t)(s.CreateAccount(ctx, admin, NewAccount{Name: "vera.example", Roles: []access.Role{access.Auditor}, PasswordHash: "$argon2id$x"}))
+		wrong := func(subject string) int {
+			t.Helper()
+			_, n, err := s.TryLogin(ctx, subject, 0, func(int) time.Duration { return 0 })
+			ok(t, err)
+			return n
+		}
+		subjects := map[string]int{TriesOfAccount("vera.example"): 2, TriesOfAccount("nobody"): 1, TriesOfAddress("192.0.2.1"): 1}
+		for x := range subjects {
+			wrong(x)
+		}
+		ok(t, s.PruneLogins(ctx, c.Now()))
+		c.add(time.Hour)
+		recent := TriesOfAccount("somebody else")
+		wrong(recent)
+		ok(t, s.PruneLogins(ctx, c.Now()))
+		subjects[recent] = 2
+		for x, want := range subjects {
+			if n := wrong(x); n != want {
+				t.Errorf("%s: the next try is number %d, want %d", x[:8], n, want)
+			}
+		}
+	})
+}
+
 func TestManyTriesAtOnceAreAllCounted(t *testing.T) {
 	each(t, func(t *testing.T, s *Store, c *testClock) {
 		subject := TriesOfAccount("vera")

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/proofline/proofline/audit"
@@ -200,12 +201,35 @@ func (s *Store) LoginRefused(ctx context.Context, account, reason string) error 
 	return s.Audit(ctx, audit.Entry{Actor: staff(account).String(), Action: "login.refuse", Outcome: "noop", Refs: map[string]string{"reason": clip(reason)}})
 }
 
-// PruneLogins removes logins that ended before, and tries of addresses whose
-// last is older.
+// PruneLogins removes logins that ended before, and tries whose last is older: those
+// of addresses, and of names that no account has. Whose name is tried chooses whoever
+// tries. Those of an account count however long ago they were (access.CloseAfter).
 func (s *Store) PruneLogins(ctx context.Context, before time.Time) error {
+	names, err := list(ctx, s, "list accounts", scanString, "SELECT name FROM accounts")
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, n := range names {
+		known[TriesOfAccount(n)] = true
+	}
+	old, err := list(ctx, s, "list old tries", scanString, "SELECT subject FROM login_tries WHERE at < ? AND subject LIKE 'account:%' ORDER BY at LIMIT 10000", micros(before))
+	if err != nil {
+		return err
+	}
+	old = slices.DeleteFunc(old, func(subject string) bool { return known[subject] })
 	return s.writeApart(ctx, "prune logins", func(tx *Tx) error {
 		if _, err := tx.exec("DELETE FROM logins WHERE expires_at < ?", micros(before)); err != nil {
 			return err
+		}
+		for chunk := range slices.Chunk(old, 100) {
+			args := []any{micros(before)}
+			for _, subject := range chunk {
+				args = append(args, subject)
+			}
+			if _, err := tx.exec("DELETE FROM login_tries WHERE at < ? AND subject IN ("+marks(len(chunk))+")", args...); err != nil {
+				return err
+			}
 		}
 		_, err := tx.exec("DELETE FROM login_tries WHERE at < ? AND subject LIKE 'address:%'", micros(before))
 		return err
