@@ -52,6 +52,7 @@ type Store interface {
 	List(ctx context.Context, f session.Filter) (session.Page, error)
 	Apply(ctx context.Context, id string, expectVersion int64, ev session.Event, fn func(*session.Tx) error) (*session.Session, error)
 	Evidence(ctx context.Context, id string, attempt int) ([]session.Evidence, error)
+	Photos(ctx context.Context, id string, attempt int) (int, error)
 	RequestErasure(ctx context.Context, id string, by session.Actor, reason string) error
 	ReviewPlace(ctx context.Context, id string) (session.Place, error)
 	PutScreening(ctx context.Context, by session.Actor, x session.Screening) (session.Screening, bool, error)

@@ -141,3 +141,27 @@ func TestTheWordsBehindARequestGoWhenItCanNotBeRecorded(t *testing.T) {
 		t.Errorf("%d objects are left, %v", len(left), err)
 	}
 }
+
+func TestALinkDoesNotFillTheStorage(t *testing.T) {
+	s := newServer(t, nil)
+	made, c := s.begin(client.NewSession{})
+	ctx := context.Background()
+	for range session.MaxPhotos - 1 {
+		if _, err := s.store.PutEvidence(ctx, session.Actor{Role: session.Client, ID: "tok_1"}, session.Evidence{Session: made.Session.ID, Kind: "selfie", Object: "obj_1", SHA256: "00", Size: 3}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p, err := c.Upload(ctx, "document_front", "passport", goodPhoto(t, 6), "image/jpeg"); err != nil || !p.Kept {
+		t.Fatalf("the last photo: %+v, %v", p, err)
+	}
+	before := s.objects(made.Session.ID, "document_front")
+	_, err := c.Upload(ctx, "document_front", "passport", goodPhoto(t, 7), "image/jpeg")
+	wantCode(t, err, 409, client.CodeConflict)
+	if n := s.objects(made.Session.ID, "document_front"); n != before {
+		t.Errorf("%d photos are stored, %d before", n, before)
+	}
+	// What was kept and is sent again, because the answer was lost, is answered.
+	if p, err := c.Upload(ctx, "document_front", "passport", goodPhoto(t, 6), "image/jpeg"); err != nil || !p.Kept {
+		t.Errorf("sent again: %+v, %v", p, err)
+	}
+}

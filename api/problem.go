@@ -170,6 +170,8 @@ func fromError(err error) *problem {
 		return newProblem(client.CodeUnauthorized, "")
 	case errors.Is(err, session.ErrScreeningsFull):
 		return newProblem(client.CodeScreeningsFull, "At most "+strconv.Itoa(session.MaxScreenings)+" can be posted.")
+	case errors.Is(err, session.ErrPhotosFull):
+		return newProblem(client.CodeConflict, "An attempt keeps at most "+strconv.Itoa(session.MaxPhotos)+" photos. Submit what is there.")
 	case errors.Is(err, session.ErrConflict):
 		return newProblem(client.CodeConflict, "The session was changed meanwhile. Read it again.")
 	case errors.Is(err, session.ErrIdempotencyInFlight):

@@ -101,6 +101,12 @@ func (a *api) accept(ctx context.Context, ses *session.Session, in *uploadInput,
 	if known, err := a.known(ctx, ses, in.Kind, sum); err != nil || known != nil {
 		return known, err
 	}
+	// Before it is judged and stored; whoever races past is refused at the record.
+	if n, err := a.deps.Store.Photos(ctx, ses.ID, ses.Attempt); err != nil {
+		return nil, err
+	} else if n >= session.MaxPhotos && ses.State == session.CaptureInProgress {
+		return nil, session.ErrPhotosFull
+	}
 	if err := a.answer(ctx, ses, in.Kind, photo, sum); err != nil {
 		return nil, err
 	}

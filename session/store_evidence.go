@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +29,13 @@ func (tx *Tx) PutEvidence(e Evidence) error {
 	if e.Kind == "" || e.Object == "" || len(e.Findings) > 1<<20 {
 		return fmt.Errorf("%w: evidence needs a kind and an object, and at most 1 MiB of findings", ErrInvalid)
 	}
+	var n int
+	if err := tx.row(photosQuery, tx.Session.ID, tx.Session.Attempt).Scan(&n); err != nil {
+		return fmt.Errorf("count photos: %w", err)
+	}
+	if n >= MaxPhotos {
+		return ErrPhotosFull
+	}
 	if e.ID == "" {
 		e.ID = tx.s.ids.next(EvidencePrefix, tx.Now)
 	}
@@ -45,6 +53,21 @@ func (tx *Tx) PutEvidence(e Evidence) error {
 		Attempt: tx.Session.Attempt, Refs: map[string]string{"evidence": e.ID, "object": e.Object, "kind": e.Kind},
 		Hashes: map[string]string{"evidence": Commitment(salt, e.SHA256)}, Correlation: tx.Session.CorrelationID})
 	return nil
+}
+
+// ErrPhotosFull tells that an attempt keeps as many photos as it may.
+var ErrPhotosFull = errors.New("no more photos in this attempt")
+
+// MaxPhotos is how many photos an attempt keeps, those included that were taken again.
+// Whoever has a session's link must not fill the storage with it.
+const MaxPhotos = 40
+
+const photosQuery = "SELECT COUNT(*) FROM evidence WHERE session = ? AND attempt = ?"
+
+// Photos counts the photos that were kept in an attempt.
+func (s *Store) Photos(ctx context.Context, session string, attempt int) (int, error) {
+	n, err := s.number(ctx, "count photos", photosQuery, session, attempt)
+	return int(n), err
 }
 
 // Commitment is the salted hash by which the audit log knows a photo.
@@ -71,17 +94,10 @@ func scanEvidence(r scanner) (Evidence, error) {
 // up to that attempt, in order of kind. A kind that was not taken again is
 // carried over; Evidence.Attempt tells.
 func (s *Store) Evidence(ctx context.Context, session string, attempt int) ([]Evidence, error) {
-	all, err := list(ctx, s, "read evidence", scanEvidence, "SELECT "+evidenceColumns+" FROM evidence WHERE session = ? AND attempt <= ? ORDER BY id", session, attempt)
+	out, err := list(ctx, s, "read evidence", scanEvidence, "SELECT "+evidenceColumns+` FROM evidence
+		WHERE id IN (SELECT MAX(id) FROM evidence WHERE session = ? AND attempt <= ? GROUP BY kind)`, session, attempt)
 	if err != nil {
 		return nil, err
-	}
-	newest := map[string]Evidence{}
-	for _, e := range all {
-		newest[e.Kind] = e
-	}
-	out := make([]Evidence, 0, len(newest))
-	for _, e := range newest {
-		out = append(out, e)
 	}
 	slices.SortFunc(out, func(a, b Evidence) int { return strings.Compare(a.Kind, b.Kind) })
 	return out, nil
