@@ -66,6 +66,15 @@ type relief struct {
 	hasSurround, hasShape bool
 }
 
+// depth is how much of the face's response its surroundings lack: 1 for a far
+// room, 0 for more of the same paper. ok is false where the face's is too faint.
+func (r *relief) depth() (ratio float64, ok bool) {
+	if r == nil || !r.hasSurround || !r.face.seen() {
+		return 0, false
+	}
+	return 1 - r.surround.slope/r.face.slope, true
+}
+
 // illumination measures how the scene follows the light, if it was lit.
 func (b *Burst) illumination(v *view, planes []homography) {
 	r, ok := v.relief(planes)

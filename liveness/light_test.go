@@ -80,6 +80,33 @@ func TestLightIsToldFromWhatTheRoomAndTheCameraDo(t *testing.T) {
 	}
 }
 
+func TestLightSpeaksAgainstAPlaneAndNeverForAHead(t *testing.T) {
+	lit := func(face, err, around float64, has bool) *relief {
+		return &relief{face: response{face, err}, surround: response{around, err}, hasSurround: has}
+	}
+	for name, c := range map[string]struct {
+		relief *relief
+		has    bool
+		least  float64
+		most   float64
+	}{
+		"no light":             {nil, false, 0, 0},
+		"too faint":            {lit(0.02, 0.01, 0.02, true), false, 0, 0},
+		"nothing beside it":    {lit(0.3, 0.01, 0, false), false, 0, 0},
+		"a far room":           {lit(0.3, 0.01, 0, true), true, 0, 0},
+		"a wall close behind":  {lit(0.3, 0.01, 0.15, true), true, 0, 0},
+		"the same paper":       {lit(0.3, 0.01, 0.28, true), true, -3, -2},
+		"more than the face's": {lit(0.3, 0.01, 0.9, true), true, -mostAgainst, -mostAgainst},
+	} {
+		b := Burst{relief: c.relief}
+		b.fuse(evenParallax, math.NaN())
+		got, has := b.Contributions[SignalLightNear]
+		if has != c.has || got < c.least || got > c.most || (*b.Score < 0.5) != (got < 0) {
+			t.Errorf("%s: %.2f %v, score %.3f", name, got, has, *b.Score)
+		}
+	}
+}
+
 func TestNothingIsSaidOfALightThatTellsNothing(t *testing.T) {
 	steady := func(int) float64 { return 1 }
 	half := func(float64, float64) float64 { return 0.5 }

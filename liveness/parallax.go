@@ -210,6 +210,16 @@ const (
 	mostSurround                 = 1.0
 )
 
+// Under a light from the camera's side, surroundings that follow it like the
+// face lie in its plane. Light that moves over paper also disturbs the points
+// that are followed, so a lit print needs this. It speaks against only: a far
+// room is behind a mask as well. A wall half an arm behind a head leaves a ratio
+// of about a half.
+const (
+	evenDepth, depthWeight = 0.25, 2.0
+	mostAgainst            = 4.0
+)
+
 // fuse turns the two measures into a score: the log-odds of a logistic in their
 // logarithms.
 func (b *Burst) fuse(parallax, surround float64) {
@@ -217,7 +227,11 @@ func (b *Burst) fuse(parallax, surround float64) {
 	if !math.IsNaN(surround) {
 		b.Contributions[SignalSurround] = math.Min(mostSurround, surroundWeight*math.Log(math.Max(surround, 0.5)/evenSurround))
 	}
-	sum := b.Contributions[SignalParallax] + b.Contributions[SignalSurround]
+	if ratio, ok := b.relief.depth(); ok {
+		against := depthWeight * math.Log(math.Max(ratio, 0.01)/evenDepth)
+		b.Contributions[SignalLightNear] = math.Max(-mostAgainst, math.Min(0, against))
+	}
+	sum := b.Contributions[SignalParallax] + b.Contributions[SignalSurround] + b.Contributions[SignalLightNear]
 	score := 1 / (1 + math.Exp(-sum))
 	b.Score = &score
 }
