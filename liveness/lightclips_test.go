@@ -46,14 +46,14 @@ func litClip(t testing.TB, people *specimen.Portraits, kind specimen.ClipKind, s
 	return frames
 }
 
-func TestALitFaceFollowsTheLightAndAFilmDoesNot(t *testing.T) {
+func TestALitFaceFollowsTheLightAndAScreenDoesNot(t *testing.T) {
 	people := portraits(t)
 	_, faces := engines(t, "")
 	for _, c := range []struct {
 		kind    specimen.ClipKind
 		ambient float64
 		light   bool
-	}{{specimen.LiveClip, 30, true}, {specimen.FilmClip, 30, false}, {specimen.LiveClip, 10000, false}} {
+	}{{specimen.LiveClip, 30, true}, {specimen.ScreenClip, 30, false}} {
 		frames := litClip(t, people, c.kind, 1, c.ambient)
 		b, err := AssessBurst(faces, frames)
 		closeFrames(frames)
