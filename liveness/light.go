@@ -21,7 +21,8 @@ const (
 	// Higher is more alive.
 	SignalLightShape = "burst.light_shape"
 	// SignalLightNear: by how many per cent more the face follows than what is
-	// beside it. A room is farther from the light than a face.
+	// beside it. A room is farther from the light than a face. The only one of
+	// the three that has a part in the score.
 	SignalLightNear = "burst.light_near"
 )
 
