@@ -1,10 +1,7 @@
 package pipeline
 
 import (
-	"slices"
 	"testing"
-
-	"github.com/proofline/proofline/policy"
 )
 
 func TestADifferenceIsTheDocumentsOnlyWhenItsReadingsAgree(t *testing.T) {
@@ -38,31 +35,6 @@ func TestADifferenceIsTheDocumentsOnlyWhenItsReadingsAgree(t *testing.T) {
 		if got.Result != c.result || got.Sure != c.sure {
 			t.Errorf("%s: %s, sure %v; want %s, %v (%+v)", c.what, got.Result, got.Sure, c.result, c.sure, got)
 		}
-	}
-}
-
-func TestTheRelyingServiceGetsOnlyWhatItsCellAsksFor(t *testing.T) {
-	stored := []Field{
-		{Name: "surname", Value: "MÜLLER", Source: "visual", Confidence: 0.99, Readings: []string{"MÜLLER"}},
-		{Name: "surname", Value: "MUELLER", Source: "mrz", Confidence: 0.9},
-		{Name: "birth_date", Value: "1990-01-02", Source: "mrz", Verified: true, Confidence: 0.95},
-		{Name: "birth_date", Value: "1990-01-07", Source: "visual", Confidence: 0.99},
-		{Name: "address", Value: "7 LINDEN WALK", Source: "visual", Confidence: 0.99},
-		{Name: "personal_number", Value: "1", Source: "visual"},
-	}
-	got := AllowedFields(policy.Cell{Attributes: []string{"birth_date", "surname", "sex", "surname"}}, stored)
-	var names []string
-	for _, f := range got {
-		names = append(names, f.Name+"="+f.Value)
-		if len(f.Readings) > 0 {
-			t.Errorf("%s hands on its readings", f.Name)
-		}
-	}
-	if !slices.Equal(names, []string{"birth_date=1990-01-02", "surname=MUELLER"}) {
-		t.Errorf("got %v", names)
-	}
-	if got := AllowedFields(policy.Cell{}, stored); len(got) != 0 {
-		t.Errorf("a cell without attributes gets %v", got)
 	}
 }
 

@@ -295,10 +295,16 @@ func (d *Desk) rules(ctx context.Context, ses *session.Session) (*policy.Policy,
 	return p, p.Cell(ses.ContextOf(evidence)), nil
 }
 
-// better prefers what a check digit confirms, then what was read more surely.
+// better prefers what a check digit or a barcode confirms, then the surer source,
+// then what was read more surely. The print has the diacritics that a zone
+// transliterates, but where both speak the zone is the surer reading.
 func better(a, b Value) bool {
 	if a.Verified != b.Verified {
 		return a.Verified
+	}
+	source := map[string]int{"barcode": 2, "mrz": 1}
+	if source[a.Source] != source[b.Source] {
+		return source[a.Source] > source[b.Source]
 	}
 	return a.Confidence > b.Confidence
 }
