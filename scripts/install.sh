@@ -46,6 +46,8 @@ build_packages() {
 
 test_packages() {
 	cat <<-'LIST'
+		curl                    command -v curl
+		openssl                 command -v openssl
 		redis-server            command -v redis-server
 		postgresql              any /usr/lib/postgresql/*/bin/postgres
 		chromium|chromium-browser browser
