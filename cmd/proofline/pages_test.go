@@ -44,7 +44,8 @@ func pageCommands(t *testing.T, page string) []pageCommand {
 		t.Fatal(err)
 	}
 	var out []pageCommand
-	block, skip, before, first := "", false, "", 0
+	block, before, first := "", "", 0
+	skip := true // nothing was run yet that a block of text could show
 	for i, line := range strings.Split(string(b), "\n") {
 		line = strings.TrimSpace(line)
 		switch {
@@ -54,8 +55,9 @@ func pageCommands(t *testing.T, page string) []pageCommand {
 			if block = strings.TrimPrefix(line, "```"); block == "" {
 				block = "plain"
 			}
-			skip = notRun.MatchString(before)
-			first = len(out)
+			if block == "sh" {
+				skip, first = notRun.MatchString(before), len(out)
+			}
 		case block == "sh" && !skip && strings.HasPrefix(line, runPrefix) && len(out) > first:
 			out[len(out)-1].prints = strings.TrimPrefix(line, runPrefix)
 		case block == "sh" && !skip && line != "" && !strings.HasPrefix(line, "#"):
@@ -64,7 +66,7 @@ func pageCommands(t *testing.T, page string) []pageCommand {
 			} else {
 				out = append(out, pageCommand{text: line, line: i + 1})
 			}
-		case block == "text" && len(out) > 0:
+		case block == "text" && !skip && len(out) > 0:
 			out[len(out)-1].prints = strings.TrimSpace(out[len(out)-1].prints + "\n" + line)
 		case block == "" && line != "":
 			before = line
@@ -120,8 +122,10 @@ func (r *pageReader) run(c pageCommand) {
 	if strings.HasPrefix(text, "kill ") {
 		r.open = map[string]bool{} // what it started is ready again when it answers again
 	}
+	// What is asked too early is asked again; what changes something is done once.
+	again := !strings.Contains(text, " -X ") && !strings.Contains(text, " -d ")
+	from := len(r.text())
 	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
-		from := len(r.text())
 		r.done++
 		mark := regexp.MustCompile(fmt.Sprintf(`(?m)^@@%d (\d+)$`, r.done))
 		fmt.Fprintf(r.in, "%s\nprintf '\\n@@%d %%d\\n' $?\n", text, r.done)
@@ -140,7 +144,9 @@ func (r *pageReader) run(c pageCommand) {
 			want = strings.ReplaceAll(want, regexp.QuoteMeta(from), regexp.QuoteMeta(to))
 		}
 		match := regexp.MustCompile("(?s)" + strings.ReplaceAll(want, "…", ".*?"))
-		// What is asked too early is asked again, and what comes of itself is waited for.
+		if !again {
+			r.wait(c, "does not print "+c.prints, func() bool { return match.MatchString(r.text()[from:]) })
+		}
 		if match.MatchString(r.text()[from:]) {
 			return
 		}

@@ -18,19 +18,32 @@ import (
 	"github.com/proofline/proofline/webhook"
 )
 
-// The relying service of the tutorial is built and run against a server with a
-// sandbox, to the decision that it fetches after a verified webhook.
-func TestTheRelyingServiceInGoComesToADecision(t *testing.T) {
+// The relying services of the tutorials are run against a server with a sandbox, to
+// the decision that they fetch after a verified webhook.
+func TestTheRelyingServicesComeToADecision(t *testing.T) {
 	needVision(t)
+	t.Run("Go", func(t *testing.T) {
+		example := filepath.Join(t.TempDir(), "relying-go")
+		if out, err := exec.Command("go", "build", "-o", example, "../../examples/relying-go").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		comesToADecision(t, exec.Command(example))
+	})
+	t.Run("Node", func(t *testing.T) {
+		if _, err := exec.LookPath("node"); err != nil {
+			testserver.Missing(t, "node", "scripts/install.sh build test installs it")
+		}
+		comesToADecision(t, exec.Command("node", "../../examples/relying-node/relying.mjs"))
+	})
+}
+
+func comesToADecision(t *testing.T, relying *exec.Cmd) {
+	t.Helper()
 	dir, address, shop := t.TempDir(), testserver.FreeAddress(t), testserver.FreeAddress(t)
 	secret := webhook.NewSecret()
 	key, err := webhook.ParseKey(secret)
 	if err != nil {
 		t.Fatal(err)
-	}
-	example := filepath.Join(dir, "relying-go")
-	if out, err := exec.Command("go", "build", "-o", example, "../../examples/relying-go").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
 	}
 	var serverLog, shopOut, shopLog bytes.Buffer // read after the processes have ended
 	start := func(cmd *exec.Cmd) {
@@ -78,7 +91,6 @@ func TestTheRelyingServiceInGoComesToADecision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relying := exec.Command(example)
 	relying.Env = append(os.Environ(), "PROOFLINE_URL=http://"+address, "PROOFLINE_API_KEY="+strings.TrimSpace(string(testKey)), "PROOFLINE_WEBHOOK_SECRET="+secret, "LISTEN="+shop)
 	relying.Stdout, relying.Stderr = &shopOut, &shopLog
 	start(relying)
