@@ -27,12 +27,14 @@ type framing struct {
 // fr_liveness was trained on boxes from forehead to chin, taller than those of
 // BlazeFace (brows to chin) by a third and reaching higher: in units of the
 // latter its 2.3 boxes are 2.3 to 3.1 and stand 0.15 higher. A wider look sees the
-// edges of paper and screens, a closer one at the least reach steadies the answer
-// where a picture has little room. MiniFASNet is used as its authors do, and mirrored.
+// edges of paper and screens, a closer one at the least reach steadies the answer.
+// The heights differ, so that the looks do where a picture is too narrow for the
+// wide ones (docs/biometrics.md has what each is worth). MiniFASNet is used as its
+// authors do, and mirrored.
 func (n *network) framings() []framing {
 	s := n.model.Input.CropScale
 	if n.model.Role == roles[0] {
-		return []framing{{0.8 * s, 0, false}, {1.26 * s, 0.15, false}, {1.43 * s, 0.15, false}}
+		return []framing{{0.8 * s, 0.3, false}, {1.26 * s, 0.15, false}, {1.43 * s, 0.3, false}}
 	}
 	return []framing{{s, 0, false}, {s, 0, true}}
 }
