@@ -16,7 +16,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
       libopencv-objdetect406 libopencv-calib3d406 libopencv-features2d406 libopencv-photo406 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin proofline \
-    && install -d -o 10001 -g 10001 -m 700 /data
+    && install -d -o 10001 -g 10001 -m 700 /data /keys
 COPY --from=build /src/dist/proofline /usr/local/bin/proofline
 COPY --from=build /models /models
 COPY LICENSE /usr/share/doc/proofline/

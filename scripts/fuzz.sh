@@ -11,4 +11,5 @@ while IFS=: read -r file target; do
 	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "./$(dirname "$file")"
 	count=$((count + 1))
 done < <(git ls-files '*_test.go' | xargs -r grep -oE '^func Fuzz[A-Za-z0-9_]*' | sed 's/:func /:/')
+[ "$count" -gt 0 ] || die "found no fuzz target; is this a checkout with git?"
 say "$count fuzz targets passed"
