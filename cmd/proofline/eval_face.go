@@ -12,6 +12,8 @@ import (
 	"github.com/proofline/proofline/calibrate"
 	"github.com/proofline/proofline/face"
 	"github.com/proofline/proofline/photo"
+	"github.com/proofline/proofline/pipeline"
+	"github.com/proofline/proofline/policy"
 )
 
 type evalFaceCmd struct {
@@ -22,11 +24,12 @@ type evalFaceCmd struct {
 	Version     string   `name:"calibration-version" help:"Version of the calibration." default:"1" placeholder:"V"`
 	Source      string   `help:"What the data is, in a sentence, for the calibration." default:"own data" placeholder:"TEXT"`
 	Rounds      int      `help:"Rounds of the bootstrap by subject." default:"1000"`
+	Gate        bool     `help:"Judge every b as the server judges an uploaded selfie, too, and print the rates of those that it takes."`
 	evalFlags
 }
 
 func (evalFaceCmd) Help() string {
-	return "Each row names two files, a (the document's portrait, where there is one) and b, and same (1 or 0). A pair in which no face was found has similarity null: it counts as a non-match and is also reported as failure. Rows of one --cross set are compared all with all."
+	return "Each row names two files, a (the document's portrait, where there is one) and b, and same (1 or 0). A pair in which no face was found has similarity null: it counts as a non-match and is also reported as failure. Rows of one --cross set are compared all with all. With --gate a table says what the rates are when selfies that the policy asks to take again are not compared: they count as failures to acquire, as in ISO/IEC 19795-1."
 }
 
 // faceTargets are the false match rates that tables and calibrations speak of.
@@ -36,6 +39,7 @@ var faceTargets = []float64{3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5}
 type described struct {
 	engine *face.Engine
 	read   func(file string) ([]byte, error)
+	gate   func(selfie []byte) (policy.GateAnswer, error) // nil: not asked for
 
 	mu   sync.Mutex
 	seen map[describedKey]*describedOnce
@@ -48,11 +52,17 @@ type describedKey struct {
 
 type describedOnce struct {
 	once sync.Once
-	d    face.Description
-	err  error
+	face.Description
+	gated policy.GateAnswer
+	err   error
 }
 
 func (d *described) of(file string, portrait bool) (face.Description, error) {
+	o := d.once(file, portrait)
+	return o.Description, o.err
+}
+
+func (d *described) once(file string, portrait bool) *describedOnce {
 	d.mu.Lock()
 	o := d.seen[describedKey{file, portrait}]
 	if o == nil {
@@ -65,9 +75,14 @@ func (d *described) of(file string, portrait bool) (face.Description, error) {
 		if b, o.err = d.read(file); o.err != nil {
 			return
 		}
+		if d.gate != nil && !portrait {
+			if o.gated, o.err = d.gate(b); o.err != nil {
+				return
+			}
+		}
 		img, err := photo.Decode(b, photo.DefaultLimits)
 		if err != nil {
-			o.d.Reason = face.Reason(newFileError(err).Code)
+			o.Reason = face.Reason(newFileError(err).Code)
 			return
 		}
 		defer img.Close()
@@ -75,9 +90,9 @@ func (d *described) of(file string, portrait bool) (face.Description, error) {
 		if portrait {
 			describe = d.engine.DescribePortrait
 		}
-		o.d, o.err = describe(img.Mat)
+		o.Description, o.err = describe(img.Mat)
 	})
-	return o.d, o.err
+	return o
 }
 
 func (c *evalFaceCmd) Run(ctx context.Context) error {
@@ -92,26 +107,27 @@ func (c *evalFaceCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := c.openModels()
+	d := &described{read: c.readFile, seen: map[describedKey]*describedOnce{}}
+	stop, err := c.open(ctx, d)
 	if err != nil {
 		return err
 	}
-	engine, err := face.Open(set)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	d := &described{engine: engine, read: c.readFile, seen: map[describedKey]*describedOnce{}}
+	defer stop()
 	err = c.each(ctx, "eval face", rows, func(_ context.Context, r *row) error {
 		a, err := d.of(r.text("a"), true)
 		if err != nil {
 			return err
 		}
-		b, err := d.of(r.text("b"), false)
-		if err != nil {
-			return err
+		b := d.once(r.text("b"), false)
+		if b.err != nil {
+			return b.err
 		}
-		return writeComparison(r, engine, a, b, threshold)
+		if c.Gate {
+			if err := errors.Join(r.set("accepted", b.gated.Accepted), r.set("codes", b.gated.Codes)); err != nil {
+				return err
+			}
+		}
+		return writeComparison(r, d.engine, a, b.Description, threshold)
 	})
 	if err != nil {
 		return err
@@ -132,15 +148,48 @@ func (c *evalFaceCmd) Run(ctx context.Context) error {
 		bySet[name+" all with all"] = x.trials
 	}
 	c.print(bySet, threshold)
+	if c.Gate {
+		printGated(rows, threshold)
+	}
 	if c.DET != "" {
 		if err := os.WriteFile(c.DET, plotDET(bySet, threshold), 0o644); err != nil {
 			return fmt.Errorf("write DET curves: %w", err)
 		}
 	}
 	if c.Calibration != "" {
-		return c.calibrate(crossed[c.Cross[0]], engine)
+		return c.calibrate(crossed[c.Cross[0]], d.engine)
 	}
 	return nil
+}
+
+// open gives d its engine and, where it is asked for, the gate.
+func (c *evalFaceCmd) open(ctx context.Context, d *described) (stop func(), err error) {
+	if !c.Gate {
+		set, err := c.openModels()
+		if err != nil {
+			return nil, err
+		}
+		d.engine, err = face.Open(set)
+		if err != nil {
+			return nil, err
+		}
+		return d.engine.Close, nil
+	}
+	p, err := c.policy()
+	if err != nil {
+		return nil, err
+	}
+	engines, err := c.openEngines(c.jobs())
+	if err != nil {
+		return nil, err
+	}
+	if engines.Faces == nil {
+		engines.Close()
+		return nil, engines.Missing["face"]
+	}
+	d.engine = engines.Faces
+	d.gate = func(b []byte) (policy.GateAnswer, error) { return pipeline.Gate(ctx, engines, p, "selfie", b) }
+	return func() { engines.Close() }, nil
 }
 
 func writeComparison(r *row, engine *face.Engine, a, b face.Description, threshold float64) error {
