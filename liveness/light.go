@@ -24,6 +24,10 @@ const (
 	// beside it. A room is farther from the light than a face. The only one of
 	// the three that has a part in the score.
 	SignalLightNear = "burst.light_near"
+	// SignalLightAnswered: 1 where the face follows the light, 0 where it does not
+	// or no light is told. The other three say nothing then; a policy that wants
+	// the answer itself asks for this one.
+	SignalLightAnswered = "burst.light_answered"
 )
 
 // InconclusiveFaint is why a signal of light is skipped: the face does not
@@ -76,9 +80,14 @@ func (r *relief) depth() (ratio float64, ok bool) {
 	return 1 - r.surround.slope/r.face.slope, true
 }
 
-// illumination measures how the scene follows the light, if it was lit.
+// illumination measures how the scene follows the light, and whether it does.
 func (b *Burst) illumination(v *view, planes []homography) {
 	r, ok := v.relief(planes)
+	answered := 0.0
+	if ok && r.face.seen() {
+		answered = 1
+	}
+	b.add(SignalLightAnswered, answered, "0 or 1")
 	if !ok {
 		return
 	}

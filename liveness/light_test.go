@@ -74,7 +74,8 @@ func TestLightIsToldFromWhatTheRoomAndTheCameraDo(t *testing.T) {
 		if head := shape > 0.2 && near > 5; head != (c.relief == 1) {
 			t.Errorf("%s: shape %.2f, near %.2f", name, shape, near)
 		}
-		if len(b.Signals) != 3 {
+		answered, told := b.Signal(SignalLightAnswered)
+		if !told || answered == 1 != c.light || len(b.Signals) != 4 {
 			t.Errorf("%s: %v", name, b.Signals)
 		}
 	}
@@ -118,7 +119,7 @@ func TestNothingIsSaidOfALightThatTellsNothing(t *testing.T) {
 	} {
 		v, planes := litView(order, half, steady)
 		var b Burst
-		if b.illumination(v, planes); len(b.Signals) != 0 {
+		if b.illumination(v, planes); len(b.Signals) != 1 || b.Signals[0].Name != SignalLightAnswered || b.Signals[0].Value != 0 {
 			t.Errorf("%s: %+v", name, b.Signals)
 		}
 	}
@@ -131,7 +132,7 @@ func TestNothingIsSaidOfALightThatTellsNothing(t *testing.T) {
 			}
 		}
 		var b Burst
-		if b.illumination(v, planes); len(b.Signals) != 0 {
+		if b.illumination(v, planes); len(b.Signals) != 1 || b.Signals[0].Name != SignalLightAnswered || b.Signals[0].Value != 0 {
 			t.Errorf("grey %v: %+v", grey, b.Signals)
 		}
 	}
