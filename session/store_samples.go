@@ -264,9 +264,11 @@ func (s *Store) SampleCounts(ctx context.Context, since time.Time, simulated boo
 	return list(ctx, s, "count samples", func(r scanner) (c SampleCount, err error) {
 		err = r.Scan(&c.Machine, &c.Said, &c.State, &c.Cases, &c.Weight)
 		return c, err
-	}, `SELECT p.machine, p.outcome, p.state, COUNT(*), SUM(1 / p.chance) FROM review_samples p JOIN sessions s ON s.id = p.session
-		WHERE p.entered_at >= ? AND (s.simulated = 0 OR ? = 1) GROUP BY p.machine, p.outcome, p.state ORDER BY p.machine, p.outcome, p.state LIMIT 100`, micros(since), smallint(simulated))
+	}, sampleCountsQuery, micros(since), smallint(simulated))
 }
+
+const sampleCountsQuery = `SELECT p.machine, p.outcome, p.state, COUNT(*), SUM(1 / p.chance) FROM review_samples p JOIN sessions s ON s.id = p.session
+	WHERE p.entered_at >= ? AND (s.simulated = 0 OR ? = 1) GROUP BY p.machine, p.outcome, p.state ORDER BY p.machine, p.outcome, p.state LIMIT 100`
 
 // OpenSamples counts those that wait for a person, and of them those that are late;
 // simulated ones only while there are no real cases.
