@@ -231,7 +231,7 @@ func checks(cell policy.Cell, f policy.Finding) []Check {
 // quiet: nothing that support has to tell anybody.
 func quiet(e audit.Entry) bool {
 	switch e.Action {
-	case "session.evidence_added", "client_token.issue", "client_token.redeem", "client_token.revoke", "webhook.delivered", "webhook.given_up", "outbox.dead", "outbox.replay":
+	case "session.evidence_added", "client_token.issue", "client_token.redeem", "client_token.revoke", "webhook.delivered", "webhook.given_up", "outbox.dead", "outbox.replay", "outbox.drop":
 		return true
 	}
 	return e.Outcome == "noop"

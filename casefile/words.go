@@ -55,6 +55,7 @@ var phrases = map[string]string{
 	"webhook.given_up":             "could not tell the relying service and gave up",
 	"outbox.dead":                  "gave up a piece of work",
 	"outbox.replay":                "started a piece of work again",
+	"outbox.drop":                  "took a webhook that was given up off the list",
 	"client_token.issue":           "made a capture link",
 	"client_token.redeem":          "opened a capture link",
 	"client_token.revoke":          "ended a capture link",

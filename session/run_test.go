@@ -165,6 +165,9 @@ func TestTheOutboxForgetsNothingAndTheReconcilerFindsWhatIsLost(t *testing.T) {
 		if d := must[map[OutboxKind]int](t)(s.OutboxDepth(ctx)); d[KindVerify] != 0 {
 			t.Errorf("depth %v", d)
 		}
+		if err := s.Drop(ctx, row.ID, Actor{Operator, "op"}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a case was dropped: %v", err)
+		}
 		ok(t, s.Replay(ctx, row.ID, Actor{Operator, "op"}))
 		if d := must[map[OutboxKind]int](t)(s.OutboxDepth(ctx)); d[KindVerify] != 1 {
 			t.Errorf("depth %v", d)
@@ -216,6 +219,14 @@ func TestADeliveryIsRetriedDisabledOrDoneAsItsResultSays(t *testing.T) {
 		must[*Session](t)(s.Create(ctx, newSession()))
 		if rows := must[[]Outbox](t)(s.Pending(ctx, 10)); len(rows) != 0 {
 			t.Errorf("a disabled endpoint gets %+v", rows)
+		}
+		ok(t, s.Drop(ctx, row.ID, Actor{Operator, "op"}))
+		if dead := must[[]Outbox](t)(s.DeadLetters(ctx, "", 10)); len(dead) != 0 {
+			t.Errorf("dropped, and still listed: %+v", dead)
+		}
+		told := must[[]audit.Entry](t)(s.Timeline(ctx, row.Session))
+		if last := told[len(told)-1]; last.Action != "outbox.drop" || last.Refs["outbox"] != row.ID {
+			t.Errorf("audited as %+v", last)
 		}
 		must[Endpoint](t)(s.PutEndpoint(ctx, service, Endpoint{Tenant: "acme", URL: "https://a.example/h"}))
 		must[*Session](t)(s.Create(ctx, newSession()))

@@ -168,6 +168,22 @@ func (s *Store) Replay(ctx context.Context, id string, by Actor) error {
 	})
 }
 
+// Drop takes a webhook that was given up off the list of dead letters, on an
+// operator's word: nobody is there any more to deliver it to. Replay still starts
+// it again. Other work is owed and can not be dropped: ErrNotFound.
+func (s *Store) Drop(ctx context.Context, id string, by Actor) error {
+	return s.write(ctx, "drop outbox row", func(tx *Tx) error {
+		n, err := tx.exec("UPDATE outbox SET state = 'done', reason = 'dropped', updated_at = ? WHERE id = ? AND state = 'dead' AND kind = 'webhook'", micros(tx.Now), id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNotFound
+		}
+		return tx.auditOutbox(id, "outbox.drop", by, "")
+	})
+}
+
 // DeadLetters returns rows that were given up, oldest first, after the id of
 // the last one seen.
 func (s *Store) DeadLetters(ctx context.Context, after string, limit int) ([]Outbox, error) {

@@ -93,4 +93,27 @@ func TestDeadLettersAreListedAndStartedAgain(t *testing.T) {
 	if again, err := store.Pending(ctx, 10); err != nil || len(again) != 2 || again[0].Tries != 1 {
 		t.Errorf("%+v, %v", again, err)
 	}
+	// The endpoint is gone for good.
+	if _, said := run("drop", rows[0].ID); !strings.Contains(said, "no webhook that was given up (0 done") {
+		t.Errorf("one that is to be delivered was dropped: %s", said)
+	}
+	for _, o := range rows {
+		if err := store.MarkDead(ctx, o.ID, "gone"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"drop", rows[0].ID}, {"drop", "--all"}} {
+		if _, said := run(args...); !strings.Contains(said, "1 dropped") {
+			t.Error(said)
+		}
+	}
+	if _, said := run("drop"); !strings.Contains(said, "--all") {
+		t.Error(said)
+	}
+	if _, said := run("dead"); !strings.Contains(said, "0 dead letters") {
+		t.Error(said)
+	}
+	if _, said := run("replay", rows[0].ID); !strings.Contains(said, "1 started again") {
+		t.Errorf("a dropped webhook can not be delivered any more: %s", said)
+	}
 }

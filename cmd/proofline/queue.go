@@ -15,6 +15,7 @@ type queueCmd struct {
 	Dead     queueDeadCmd     `cmd:"" help:"List dead letters: work that was given up."`
 	Webhooks queueWebhooksCmd `cmd:"" help:"List a session's webhooks: what was sent when, and what was answered."`
 	Replay   queueReplayCmd   `cmd:"" help:"Start dead letters again, or deliver a webhook once more."`
+	Drop     queueDropCmd     `cmd:"" help:"Take webhooks that were given up off the list."`
 }
 
 type queueDeadCmd struct {
@@ -85,40 +86,68 @@ func (c *queueReplayCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	n := 0
-	replay := func(id string) error {
-		err := store.Replay(ctx, id, operator)
-		if errors.Is(err, session.ErrNotFound) {
-			return exitError{code: 1, msg: fmt.Sprintf("%s is no dead letter and no finished webhook (%d started before it)", id, n)}
-		}
-		if err == nil {
-			n++
-		}
+	n, err := eachLetter(ctx, store, c.ID, c.All, store.Replay, "is no dead letter and no finished webhook")
+	if err != nil {
 		return err
 	}
-	for _, id := range c.ID {
-		if err := replay(id); err != nil {
-			return err
-		}
+	fmt.Fprintf(os.Stderr, "%d started again; each is in the audit log\n", n)
+	return nil
+}
+
+type queueDropCmd struct {
+	ID  []string `arg:"" optional:"" help:"Ids from proofline queue dead."`
+	All bool     `help:"Every webhook that was given up."`
+	settings
+}
+
+func (queueDropCmd) Help() string {
+	return "For webhooks whose endpoint is gone for good: their case is decided and its answer stands in the API. Each is in the audit log, and proofline queue replay ID still delivers one. Cases and erasures are owed and can not be dropped."
+}
+
+func (c *queueDropCmd) Run(ctx context.Context) error {
+	if (len(c.ID) == 0) == !c.All {
+		return exitError{code: 2, msg: "name dead letters by their ids, or all of them by --all"}
 	}
-	for after := ""; c.All; {
-		rows, err := store.DeadLetters(ctx, after, 500)
-		if err != nil {
-			return err
+	store, err := c.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	n, err := eachLetter(ctx, store, c.ID, c.All, store.Drop, "is no webhook that was given up")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d dropped; each is in the audit log\n", n)
+	return nil
+}
+
+// eachLetter has do done to the dead letters named, or to all of them, and counts
+// those that it was done to. not says what a named one is that it can not be done
+// to; among all it is passed over: somebody else may just have started it.
+func eachLetter(ctx context.Context, store *session.Store, ids []string, all bool, do func(context.Context, string, session.Actor) error, not string) (n int, err error) {
+	for _, id := range ids {
+		switch err := do(ctx, id, operator); {
+		case errors.Is(err, session.ErrNotFound):
+			return n, exitError{code: 1, msg: fmt.Sprintf("%s %s (%d done before it)", id, not, n)}
+		case err != nil:
+			return n, err
 		}
-		if len(rows) == 0 {
-			break
+		n++
+	}
+	for after := ""; all; {
+		rows, err := store.DeadLetters(ctx, after, 500)
+		if err != nil || len(rows) == 0 {
+			return n, err
 		}
 		for _, o := range rows {
-			// One that somebody else has just started is not there any more.
-			if err := store.Replay(ctx, o.ID, operator); err == nil {
+			switch err := do(ctx, o.ID, operator); {
+			case err == nil:
 				n++
-			} else if !errors.Is(err, session.ErrNotFound) {
-				return err
+			case !errors.Is(err, session.ErrNotFound):
+				return n, err
 			}
 			after = o.ID
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%d started again; each is in the audit log\n", n)
-	return nil
+	return n, nil
 }
