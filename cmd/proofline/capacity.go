@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -17,7 +18,7 @@ type capacityCmd struct {
 	From         string   `required:"" help:"What one case costs: the output of proofline bench --json --workers 1 --clients 1 on your machine and photos." placeholder:"BENCH.json"`
 	CasesPerDay  []string `help:"Cases a day to plan for; k and M are thousands and millions." default:"10k,1M,100M"`
 	Check        []string `help:"Other outputs of bench --json --rate …: the model's prediction beside what was measured." placeholder:"BENCH.json"`
-	Peak         float64  `help:"The busiest hour's rate over the day's mean." default:"3"`
+	Peak         float64  `help:"The busiest hour's rate over the day's mean, 1 to 24." default:"3"`
 	Wait         float64  `help:"Seconds within which 95 of 100 cases are to be begun." default:"5"`
 	CoresPerHost int      `help:"Cores of one machine." default:"16"`
 	StoreRate    float64  `help:"Cases a second that one session store takes. The default is what go test ./pipeline -bench Cases gives on two cores." default:"200"`
@@ -141,6 +142,9 @@ func (c *capacityCmd) Run() error {
 			return exitError{code: 2, msg: "capacity: " + err.Error()}
 		}
 		p, err := capacity.For(n, cost, t)
+		if errors.Is(err, capacity.ErrTarget) {
+			return exitError{code: 2, msg: "capacity: " + err.Error()}
+		}
 		if err != nil {
 			return exitError{code: 2, msg: fmt.Sprintf("capacity: %s: %v", c.From, err)}
 		}

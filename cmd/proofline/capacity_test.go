@@ -71,6 +71,7 @@ func TestCapacityPlansFromAMeasurementAndComparesWithOthers(t *testing.T) {
 	for want, args := range map[string][]string{
 		"is no output of":       {"--from", write(t, "x.json", []byte("{}"))},
 		"is no number of":       {"--from", from, "--cases-per-day", "many"},
+		"the peak is 1 to 24":   {"--from", from, "--peak", "Inf"},
 		"was not measured with": {"--from", from, "--check", from},
 	} {
 		out, err := program(append([]string{"capacity"}, args...)...).CombinedOutput()

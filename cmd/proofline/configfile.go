@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +51,8 @@ type configFile map[string]any
 func parseConfig(b []byte) (configFile, error) {
 	var tree map[string]any
 	if err := yaml.Unmarshal(b, &tree); err != nil {
-		return nil, err
+		// Without the lines around it, which may hold passwords.
+		return nil, errors.New(yaml.FormatError(err, false, false))
 	}
 	flat := configFile{}
 	if err := flat.add("", tree, 0); err != nil {

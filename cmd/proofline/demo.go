@@ -165,6 +165,19 @@ func freeAddress(want string) (string, error) {
 
 func (d *demo) logFile() string { return filepath.Join(d.dir, "demo.log") }
 
+// withoutSettings leaves out the settings of the shell: the demo is a server on
+// its defaults, and touches no queue, database or storage that somebody uses.
+func withoutSettings(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return strings.HasPrefix(name, "PROOFLINE_") && !slices.Contains(noSettings, name)
+	})
+}
+
+// noSettings are variables of the name that say where files are, or that a test
+// runs.
+var noSettings = []string{"PROOFLINE_MODELS", "PROOFLINE_PORTRAITS", "PROOFLINE_OCRB_FONT", "PROOFLINE_TEST_MAIN"}
+
 // start starts the server as a process of its own and waits until it is ready.
 func (d *demo) start(ctx context.Context) error {
 	exe, err := os.Executable()
@@ -178,7 +191,7 @@ func (d *demo) start(ctx context.Context) error {
 	defer log.Close()
 	d.server = exec.Command(exe, "up", "--data-dir", d.dir, "--listen", d.address,
 		"--webhook.url", d.hooks.url(), "--webhook.allow-private")
-	d.server.Env = append(os.Environ(), "PROOFLINE_WEBHOOK_SECRET="+d.hooks.secret)
+	d.server.Env = append(withoutSettings(os.Environ()), "PROOFLINE_WEBHOOK_SECRET="+d.hooks.secret)
 	d.server.Stdout, d.server.Stderr = log, log
 	d.server.SysProcAttr = dieWithParent()
 	if err := d.server.Start(); err != nil {

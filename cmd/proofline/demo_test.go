@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 )
 
@@ -14,5 +15,12 @@ func TestTheDemoMakesItsOwnSystem(t *testing.T) {
 	_ = d.hooks.srv.Close()
 	if d.service == nil || d.address == "" {
 		t.Error("no address or no key")
+	}
+}
+
+func TestTheDemoKeepsToItselfWhateverTheShellHasSet(t *testing.T) {
+	got := withoutSettings([]string{"PATH=/bin", "PROOFLINE_STORE_DSN=postgres://prod", "PROOFLINE_QUEUE_ADDRESS=prod:6379", "PROOFLINE_CONFIG=/etc/proofline.yaml", "PROOFLINE_MODELS=/srv/models", "HOME=/root"})
+	if want := []string{"PATH=/bin", "PROOFLINE_MODELS=/srv/models", "HOME=/root"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

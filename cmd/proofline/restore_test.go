@@ -321,6 +321,20 @@ func TestARestoreOfTheDataKeysNeedsTheNewerLog(t *testing.T) {
 			if code, _, stderr := i.run("storage", "restore-check", "--log", changed); code == 0 || !strings.Contains(stderr, "not to be trusted") {
 				t.Fatalf("a changed log: exit %d, %s", code, stderr)
 			}
+			// What the old copy exports is signed, and lacks the erasure as it does.
+			n = i.open()
+			_, _, err = n.store.Checkpoint(t.Context(), n.signer)
+			n.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := filepath.Join(t.TempDir(), "old.jsonl")
+			if code, _, stderr := i.run("audit", "export", old); code != 0 {
+				t.Fatal(stderr)
+			}
+			if code, _, stderr := i.run("storage", "restore-check", "--log", old); code != 3 || !strings.Contains(stderr, "too old") {
+				t.Fatalf("a log that ends before the erasure: exit %d, %s", code, stderr)
+			}
 			code, out, stderr = i.run("storage", "restore-check", "--json", "--log", export)
 			if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.Again != 1 {
 				t.Fatalf("exit %d, %v: %s %s", code, err, out, stderr)

@@ -38,7 +38,7 @@ func (s reviewServer) staff(ctx context.Context) (*client.Staff, func(), error) 
 		}
 		return client.NewStaff(s.Server, token, h), func() {}, nil
 	}
-	p, err := readPassword("Password of "+s.User, false)
+	p, err := readPassword(ctx, "Password of "+s.User, false)
 	if err != nil {
 		return nil, nil, err
 	}

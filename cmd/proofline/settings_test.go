@@ -45,6 +45,13 @@ func TestFlagsWinOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
 	}
 }
 
+func TestAFaultInTheFileIsNamedWithoutTheLinesAroundIt(t *testing.T) {
+	_, err := parseArgs(t, "--config", writeConfig(t, "operator:\n  token: hunter2-and-more\n bad: [\nkeys: {secret: k3y-of-all}\n"), "up")
+	if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "k3y") || !strings.Contains(err.Error(), "[3:") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAMisspeltKeyInTheFileIsAnErrorAtStart(t *testing.T) {
 	for text, want := range map[string]string{
 		"lisen: 127.0.0.1:1\n":           "lisen",

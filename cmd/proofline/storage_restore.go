@@ -19,7 +19,7 @@ type storageRestoreCmd struct {
 }
 
 func (storageRestoreCmd) Help() string {
-	return "Run it after a restore, before anything is served. Opening the databases settles what they know of each other: a session store that is older than the key store, or the other way round. Only if both are older than an erasure is --log needed. Exit status 3: the published checkpoints show that this database is an older copy, and no log was given to learn the erasures from that it lacks."
+	return "Run it after a restore, before anything is served. Opening the databases settles what they know of each other: a session store that is older than the key store, or the other way round. Only if both are older than an erasure is --log needed. Exit status 3: the published checkpoints show that this database is an older copy, and no log was given, or an older one, to learn the erasures from that it lacks."
 }
 
 // restored is what restore-check found.
@@ -73,6 +73,9 @@ func (c *storageRestoreCmd) Run(ctx context.Context) error {
 	}
 	if err == nil && r.OldCopy && c.Log == "" {
 		return exitError{code: 3, msg: fmt.Sprintf("this database is an older copy: %d audit entries are missing. Erasures among them hold as long as the key store is the current one. If that was restored as well, get the newest exported log and run this again with --log", r.Published-r.Entries)}
+	}
+	if err == nil && r.OldCopy && r.LogSigned < r.Published {
+		return exitError{code: 3, msg: fmt.Sprintf("the given log is too old: %d of its entries are signed, and the newest published checkpoint has %d. An erasure among the others would be undone; get a newer export", r.LogSigned, r.Published)}
 	}
 	return err
 }

@@ -41,8 +41,8 @@ func roleText() string {
 
 // readPassword asks on a terminal, twice where it is a new one, and otherwise
 // reads a line of standard input. A flag would be seen by everybody on the
-// machine, and stay in the shell's history.
-func readPassword(prompt string, twice bool) (string, error) {
+// machine, and stay in the shell's history. Ctrl-C ends the question at once.
+func readPassword(ctx context.Context, prompt string, twice bool) (string, error) {
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		line, err := bufio.NewReader(io.LimitReader(os.Stdin, 4096)).ReadString('\n')
@@ -56,7 +56,7 @@ func readPassword(prompt string, twice bool) (string, error) {
 	}
 	ask := func(p string) (string, error) {
 		fmt.Fprint(os.Stderr, p+": ")
-		b, err := term.ReadPassword(fd)
+		b, err := readHidden(ctx, fd)
 		fmt.Fprintln(os.Stderr)
 		if err != nil {
 			return "", fmt.Errorf("read password: %w", err)
@@ -74,8 +74,34 @@ func readPassword(prompt string, twice bool) (string, error) {
 	return one, err
 }
 
-func newPassword(name string) (string, error) {
-	p, err := readPassword("New password", true)
+// readHidden reads a line that the terminal does not show. The terminal goes on
+// reading after Ctrl-C, which the program takes for itself: so the wait is given up
+// and what was typed is shown again.
+func readHidden(ctx context.Context, fd int) ([]byte, error) {
+	shown, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		b   []byte
+		err error
+	}
+	read := make(chan line, 1)
+	go func() {
+		b, err := term.ReadPassword(fd)
+		read <- line{b, err}
+	}()
+	select {
+	case l := <-read:
+		return l.b, l.err
+	case <-ctx.Done():
+		_ = term.Restore(fd, shown)
+		return nil, ctx.Err()
+	}
+}
+
+func newPassword(ctx context.Context, name string) (string, error) {
+	p, err := readPassword(ctx, "New password", true)
 	if err != nil {
 		return "", err
 	}
@@ -125,7 +151,7 @@ func (c *userAddCmd) Run(ctx context.Context) error {
 	if _, err := session.AccountName(c.Name); err != nil {
 		return exitError{code: 2, msg: err.Error()}
 	}
-	hash, err := newPassword(c.Name)
+	hash, err := newPassword(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -242,7 +268,7 @@ func (c *userResetCmd) Run(ctx context.Context) error {
 		if !a.Password {
 			return exitError{code: 1, msg: "this account logs in at the identity provider and has no password here"}
 		}
-		hash, err := newPassword(a.Name)
+		hash, err := newPassword(ctx, a.Name)
 		if err != nil {
 			return err
 		}

@@ -58,10 +58,17 @@ type Plan struct {
 // ErrCost means that the measurement can not be planned with.
 var ErrCost = errors.New("the measured cost of a case is not usable")
 
+// ErrTarget means that what a plan has to hold is no target. A day has 24 hours, so
+// the busiest can not have more than 24 times their mean.
+var ErrTarget = errors.New("the peak is 1 to 24 times the day's mean, the wait more than 0 s up to a day, a machine has a core or more, a store takes more than 0 cases a second, photos are kept 0 to 36500 days")
+
 // For sizes a system for so many cases a day.
 func For(casesPerDay float64, c Cost, t Target) (Plan, error) {
-	if !(c.ServiceSeconds > 0) || c.ServiceCV < 0 || c.APISeconds < 0 || !(casesPerDay > 0) || t.Peak < 1 || t.WaitSeconds <= 0 || t.CoresPerHost < 1 || t.StorePerSecond <= 0 {
+	if !(c.ServiceSeconds > 0) || !(c.ServiceCV >= 0) || !(c.APISeconds >= 0) || !(casesPerDay > 0) {
 		return Plan{}, ErrCost
+	}
+	if t.CoresPerHost < 1 || !(t.Peak >= 1 && t.Peak <= 24) || !(t.WaitSeconds > 0 && t.WaitSeconds <= 86400) || !(t.StorePerSecond > 0 && t.StorePerSecond <= 1e9) || !(t.RetainDays >= 0 && t.RetainDays <= 36500) {
+		return Plan{}, ErrTarget
 	}
 	p := Plan{CasesPerDay: casesPerDay, PerSecond: casesPerDay / 86400 * t.Peak}
 	offered := p.PerSecond * c.ServiceSeconds

@@ -86,4 +86,15 @@ func TestAMeasurementThatIsNoneIsRefused(t *testing.T) {
 	if _, err := For(0, cost, good); !errors.Is(err, ErrCost) {
 		t.Error("no cases a day were planned for")
 	}
+	for name, change := range map[string]func(*Target){
+		"peak below 1": func(t *Target) { t.Peak = 0.5 }, "no number": func(t *Target) { t.Peak = math.NaN() }, "no end": func(t *Target) { t.Peak = math.Inf(1) },
+		"more than a day": func(t *Target) { t.Peak = 25 }, "no wait": func(t *Target) { t.WaitSeconds = 0 }, "a wait without end": func(t *Target) { t.WaitSeconds = math.Inf(1) },
+		"no core": func(t *Target) { t.CoresPerHost = 0 }, "a store of nothing": func(t *Target) { t.StorePerSecond = math.NaN() }, "for ever": func(t *Target) { t.RetainDays = math.Inf(1) },
+	} {
+		bad := good
+		change(&bad)
+		if _, err := For(1000, cost, bad); !errors.Is(err, ErrTarget) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
