@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,17 +45,4 @@ func (c *auditExportCmd) Run(ctx context.Context) error {
 	}
 	fmt.Fprintf(os.Stderr, "%d entries written to %s\n", head.Size(), c.Out)
 	return nil
-}
-
-// writeFile writes a file, or standard output when path is "-".
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	if path == "-" {
-		w := bufio.NewWriter(os.Stdout)
-		return errors.Join(write(w), w.Flush())
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f), f.Close())
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
-	"os"
 
 	"github.com/proofline/proofline/calibrate"
 	"github.com/proofline/proofline/face"
@@ -57,7 +57,7 @@ func (c *evalFaceCmd) calibrate(x crossedSet, engine *face.Engine) error {
 	if _, err := policy.ParseCalibration(b); err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.Calibration, append(b, '\n'), 0o644); err != nil {
+	if err := writeFile(c.Calibration, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err }); err != nil {
 		return fmt.Errorf("write calibration: %w", err)
 	}
 	fmt.Printf("\nwrote %s (SHA-256 of its content %s)\n", c.Calibration, out.Digest())
