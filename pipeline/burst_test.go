@@ -10,8 +10,7 @@ import (
 	"github.com/proofline/proofline/policy"
 )
 
-// packedClip is a simulated burst of the case's own person in its container.
-func packedClip(t *testing.T, kind specimen.ClipKind, change func(*liveness.BurstFile)) []byte {
+func somebody(t *testing.T) *specimen.Person {
 	t.Helper()
 	ps, err := specimen.OpenPortraits("")
 	if err != nil {
@@ -21,6 +20,13 @@ func packedClip(t *testing.T, kind specimen.ClipKind, change func(*liveness.Burs
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// packedClip is a simulated burst of the case's own person in its container.
+func packedClip(t *testing.T, kind specimen.ClipKind, change func(*liveness.BurstFile)) []byte {
+	t.Helper()
+	p := somebody(t)
 	clip, err := specimen.TakeClip(kind, p, specimen.ClipOptions{Seed: 5, Frames: 8})
 	if err != nil {
 		t.Fatal(err)
@@ -45,14 +51,7 @@ func packedClip(t *testing.T, kind specimen.ClipKind, change func(*liveness.Burs
 
 func TestABurstIsMeasuredBesideTheSelfie(t *testing.T) {
 	e := engines(t)
-	ps, err := specimen.OpenPortraits("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := ps.Person(ps.People()[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := somebody(t)
 	taken, err := specimen.TakeSelfie(p, specimen.SelfieOptions{Seed: 9})
 	if err != nil {
 		t.Fatal(err)

@@ -15,18 +15,10 @@ import (
 // bright, in its container; told says whether the container tells the light.
 func litBurst(t *testing.T, kind specimen.ClipKind, told bool) []byte {
 	t.Helper()
-	ps, err := specimen.OpenPortraits("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := ps.Person(ps.People()[0])
-	if err != nil {
-		t.Fatal(err)
-	}
 	const step = 400 * time.Millisecond
 	order := []float64{0, 1, 1, 0, 1, 0}
 	at := func(d time.Duration) int { return min(len(order)-1, max(0, int(d/step))) }
-	clip, err := specimen.TakeClip(kind, p, specimen.ClipOptions{Seed: 1, Frames: 18, Span: time.Duration(len(order)) * step,
+	clip, err := specimen.TakeClip(kind, somebody(t), specimen.ClipOptions{Seed: 1, Frames: 18, Span: time.Duration(len(order)) * step,
 		Light: &specimen.ClipLight{Ambient: 30, At: func(d time.Duration) float64 { return order[at(d)] }}})
 	if err != nil {
 		t.Fatal(err)

@@ -71,62 +71,26 @@ func (c *queueDeadCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-type queueReplayCmd struct {
-	ID  []string `arg:"" optional:"" help:"Ids from proofline queue dead or webhooks; a finished webhook's row is delivered again under the same webhook-id."`
-	All bool     `help:"Every dead letter."`
+// someLetters is what a command is to be done to.
+type someLetters struct {
+	All bool `help:"All dead letters that it can be done to."`
 	settings
 }
 
-func (c *queueReplayCmd) Run(ctx context.Context) error {
-	if (len(c.ID) == 0) == !c.All {
-		return exitError{code: 2, msg: "name dead letters by their ids, or all of them by --all"}
+// each has do done to the dead letters named, or to all of them, and counts those
+// that it was done to. not says what a named one is that it can not be done to;
+// among all it is passed over: somebody else may just have started it.
+func (c someLetters) each(ctx context.Context, ids []string, do func(*session.Store, string) error, not string) (n int, err error) {
+	if (len(ids) == 0) == !c.All {
+		return 0, exitError{code: 2, msg: "name dead letters by their ids, or all of them by --all"}
 	}
 	store, err := c.openStore(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer store.Close()
-	n, err := eachLetter(ctx, store, c.ID, c.All, store.Replay, "is no dead letter and no finished webhook")
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(os.Stderr, "%d started again; each is in the audit log\n", n)
-	return nil
-}
-
-type queueDropCmd struct {
-	ID  []string `arg:"" optional:"" help:"Ids from proofline queue dead."`
-	All bool     `help:"Every webhook that was given up."`
-	settings
-}
-
-func (queueDropCmd) Help() string {
-	return "For webhooks whose endpoint is gone for good: their case is decided and its answer stands in the API. Each is in the audit log, and proofline queue replay ID still delivers one. Cases and erasures are owed and can not be dropped."
-}
-
-func (c *queueDropCmd) Run(ctx context.Context) error {
-	if (len(c.ID) == 0) == !c.All {
-		return exitError{code: 2, msg: "name dead letters by their ids, or all of them by --all"}
-	}
-	store, err := c.openStore(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	n, err := eachLetter(ctx, store, c.ID, c.All, store.Drop, "is no webhook that was given up")
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(os.Stderr, "%d dropped; each is in the audit log\n", n)
-	return nil
-}
-
-// eachLetter has do done to the dead letters named, or to all of them, and counts
-// those that it was done to. not says what a named one is that it can not be done
-// to; among all it is passed over: somebody else may just have started it.
-func eachLetter(ctx context.Context, store *session.Store, ids []string, all bool, do func(context.Context, string, session.Actor) error, not string) (n int, err error) {
 	for _, id := range ids {
-		switch err := do(ctx, id, operator); {
+		switch err := do(store, id); {
 		case errors.Is(err, session.ErrNotFound):
 			return n, exitError{code: 1, msg: fmt.Sprintf("%s %s (%d done before it)", id, not, n)}
 		case err != nil:
@@ -134,13 +98,13 @@ func eachLetter(ctx context.Context, store *session.Store, ids []string, all boo
 		}
 		n++
 	}
-	for after := ""; all; {
+	for after := ""; c.All; {
 		rows, err := store.DeadLetters(ctx, after, 500)
 		if err != nil || len(rows) == 0 {
 			return n, err
 		}
 		for _, o := range rows {
-			switch err := do(ctx, o.ID, operator); {
+			switch err := do(store, o.ID); {
 			case err == nil:
 				n++
 			case !errors.Is(err, session.ErrNotFound):
@@ -150,4 +114,34 @@ func eachLetter(ctx context.Context, store *session.Store, ids []string, all boo
 		}
 	}
 	return n, nil
+}
+
+type queueReplayCmd struct {
+	ID []string `arg:"" optional:"" help:"Ids from proofline queue dead or webhooks; a finished webhook's row is delivered again under the same webhook-id."`
+	someLetters
+}
+
+func (c *queueReplayCmd) Run(ctx context.Context) error {
+	n, err := c.each(ctx, c.ID, func(s *session.Store, id string) error { return s.Replay(ctx, id, operator) }, "is no dead letter and no finished webhook")
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "%d started again; each is in the audit log\n", n)
+	}
+	return err
+}
+
+type queueDropCmd struct {
+	ID []string `arg:"" optional:"" help:"Ids from proofline queue dead."`
+	someLetters
+}
+
+func (queueDropCmd) Help() string {
+	return "For webhooks whose endpoint is gone for good: their case is decided and its answer stands in the API. Each is in the audit log, and proofline queue replay ID still delivers one. Cases and erasures are owed and can not be dropped."
+}
+
+func (c *queueDropCmd) Run(ctx context.Context) error {
+	n, err := c.each(ctx, c.ID, func(s *session.Store, id string) error { return s.Drop(ctx, id, operator) }, "is no webhook that was given up")
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "%d dropped; each is in the audit log\n", n)
+	}
+	return err
 }
